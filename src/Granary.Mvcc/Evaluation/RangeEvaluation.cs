@@ -134,7 +134,7 @@ public sealed class RangeEvaluation : IDisposable
     public void Dispose() => _cursor?.Dispose();
 
     /// <summary>The pair without its value: itself if it has none, else a copy.</summary>
-    internal static KeyValue WithoutValue(KeyValue pair) => pair.Value.IsEmpty ? pair : new KeyValue
+    public static KeyValue WithoutValue(KeyValue pair) => pair.Value.IsEmpty ? pair : new KeyValue
     {
         Key = pair.Key,
         CreateRevision = pair.CreateRevision,
