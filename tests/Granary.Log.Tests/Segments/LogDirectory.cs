@@ -42,7 +42,18 @@ internal sealed class LogDirectory : IDisposable
 
         foreach (var (name, bytes) in image)
         {
-            File.WriteAllBytes(System.IO.Path.Combine(Path, name), bytes);
+            Write(name, bytes);
+        }
+    }
+
+    /// <summary>Gives one file this content. In place: a file system may flush a file that was emptied and written anew.</summary>
+    public void Write(string name, byte[] bytes)
+    {
+        using var file = File.OpenHandle(System.IO.Path.Combine(Path, name), FileMode.OpenOrCreate, FileAccess.Write);
+        RandomAccess.Write(file, bytes, 0);
+        if (RandomAccess.GetLength(file) != bytes.Length)
+        {
+            RandomAccess.SetLength(file, bytes.Length);
         }
     }
 
