@@ -12,6 +12,12 @@ public sealed record SegmentLogOptions
     /// <summary>How many empty segments are kept ready, so that going on to the next one waits for no preallocation.</summary>
     public int SpareSegments { get; init; } = 1;
 
+    /// <summary>
+    /// How many segments that are no longer needed are kept for reuse. As many as are recycled at a time, and no segment need ever
+    /// be prepared anew.
+    /// </summary>
+    public int MaxSpareSegments { get; init; } = 4;
+
     /// <summary>The largest record that the log takes.</summary>
     public int MaxRecordBytes { get; init; } = 16 << 20;
 
@@ -27,6 +33,10 @@ public sealed record SegmentLogOptions
             nameof(SegmentBytes),
             $"must be a multiple of {SegmentHeader.Bytes} from {2 * SegmentHeader.Bytes} to {1L << 30}, but is {SegmentBytes}");
         Require(SpareSegments is >= 1 and <= 64, nameof(SpareSegments), $"must be 1 to 64, but is {SpareSegments}");
+        Require(
+            MaxSpareSegments >= SpareSegments && MaxSpareSegments <= 1024,
+            nameof(MaxSpareSegments),
+            $"must be {nameof(SpareSegments)} to 1024, but is {MaxSpareSegments}");
         Require(
             MaxRecordBytes >= 1 && GroupHeader.BytesOfGroup(GroupHeader.RecordBytes(MaxRecordBytes)) <= RoomInEmptySegment(SegmentBytes),
             nameof(MaxRecordBytes),

@@ -87,7 +87,7 @@ internal sealed partial class SpareSegments : IDisposable
         SpareSegment? spare = null;
         try
         {
-            if (segment.Bytes == _options.SegmentBytes && NumberIfWanted() is { } number)
+            if (segment.Bytes == _options.SegmentBytes && NumberIfKept() is { } number)
             {
                 var path = SegmentFile.SparePath(_options.Directory, number, SegmentFile.SpareExtension);
                 spare = new SpareSegment(_files.Open(segment.Path), path);
@@ -153,7 +153,7 @@ internal sealed partial class SpareSegments : IDisposable
             }
 
             var file = _files.Open(path);
-            if (file.Length == _options.SegmentBytes && _ready.Count < _options.SpareSegments)
+            if (file.Length == _options.SegmentBytes && _ready.Count < _options.MaxSpareSegments)
             {
                 _ready.Enqueue(new SpareSegment(file, path));
                 continue;
@@ -242,11 +242,11 @@ internal sealed partial class SpareSegments : IDisposable
         }
     }
 
-    private int? NumberIfWanted()
+    private int? NumberIfKept()
     {
         lock (_changed)
         {
-            return _ready.Count < _options.SpareSegments ? ++_lastNumber : null;
+            return _ready.Count < _options.MaxSpareSegments ? ++_lastNumber : null;
         }
     }
 

@@ -15,6 +15,9 @@ internal sealed class Recorded
         {
             Groups[name] = FindGroups(bytes);
         }
+
+        var (last, groups) = (image[Groups.Keys.Max()!], Groups[Groups.Keys.Max()!]);
+        Assert.True(last.AsSpan(groups[^1].End).ContainsAnyExcept((byte)0), "the last segment should be a recycled one");
     }
 
     public SortedDictionary<string, byte[]> Image { get; }

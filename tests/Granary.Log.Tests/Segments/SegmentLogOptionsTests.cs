@@ -10,6 +10,7 @@ public sealed class SegmentLogOptionsTests
         { nameof(SegmentLogOptions.SegmentBytes), options => options with { SegmentBytes = 4096 } },
         { nameof(SegmentLogOptions.SegmentBytes), options => options with { SegmentBytes = 8193 } },
         { nameof(SegmentLogOptions.SpareSegments), options => options with { SpareSegments = 0 } },
+        { nameof(SegmentLogOptions.MaxSpareSegments), options => options with { SpareSegments = 5 } },
         { nameof(SegmentLogOptions.MaxRecordBytes), options => options with { MaxRecordBytes = 0 } },
         { nameof(SegmentLogOptions.MaxRecordBytes), options => options with { SegmentBytes = 8192, MaxRecordBytes = 4096 } },
         { nameof(SegmentLogOptions.SpareRetryInterval), options => options with { SpareRetryInterval = TimeSpan.Zero } },
