@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Granary.Log.Segments;
 
@@ -22,7 +23,7 @@ internal sealed class GroupBuffer : IBufferWriter<byte>
     private int _written;
     private int _limit;
 
-    public IReadOnlyList<StagedGroup> Groups => _groups;
+    public ReadOnlySpan<StagedGroup> Groups => CollectionsMarshal.AsSpan(_groups);
 
     public StagedGroup? LastGroup => _groups.Count > 0 ? _groups[^1] : null;
 

@@ -31,7 +31,9 @@ internal static class LogVerification
             if (log is not null && header.FirstIndex != log.LastIndex + 1)
             {
                 throw new LogDamagedException(
-                    segments[i].Path, 0, $"this segment begins with record {header.FirstIndex}, the one before it ends with {log.LastIndex}");
+                    segments[i].Path,
+                    0,
+                    $"this segment begins with record {header.FirstIndex}, the one before it ends with {log.LastIndex}");
             }
 
             var next = i + 1 < segments.Count ? segments[i + 1] : null;

@@ -93,7 +93,7 @@ public sealed partial class SegmentLog
             throw new LogDamagedException(
                 found.Segments[0].Path,
                 0,
-                $"the log begins with record {found.Segments[0].FirstIndex}, but the state is at record {after}: those between are missing");
+                $"the log begins with record {found.Segments[0].FirstIndex}, the state is at record {after}: those between are missing");
         }
     }
 
