@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
+using Granary.Log.Segments;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
@@ -122,9 +124,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             state.ClusterId != 0 ? state.ClusterId : NewId(),
             state.MemberId != 0 ? state.MemberId : NewId(),
             state.Ranges ?? _options.InitialRanges);
-        _encoded.Clear();
-        term.Encode(_encoded);
-        var index = _records.Append(_encoded.Written);
+        Encode(term);
+        var index = AppendEncoded();
         _records.Flush();
         _replica.Apply(index, term);
         _replica.Publish();
@@ -189,12 +190,16 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         {
             if (Place(pending) is { } record)
             {
+                Encode(record);
+                if (_encoded.Written.Length > _records.MaxRecordBytes)
+                {
+                    pending.Fail(new EtcdException(EtcdError.RequestTooLarge));
+                    continue;
+                }
+
                 try
                 {
-                    _encoded.Clear();
-                    record.Encode(_encoded);
-                    pending.Index = _records.Append(_encoded.Written);
-                    _bytesToReplay += _encoded.Written.Length;
+                    pending.Index = AppendEncoded();
                 }
                 catch (LogFullException exception)
                 {
@@ -246,6 +251,19 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             _bytesToReplay = 0;
             _replicaFlush = Task.Run(FlushReplica);
         }
+    }
+
+    private void Encode(LogRecord record)
+    {
+        _encoded.Clear();
+        record.Encode(_encoded);
+    }
+
+    private long AppendEncoded()
+    {
+        _records.BeginRecord(_encoded.Written.Length).Write(_encoded.Written);
+        _bytesToReplay += _encoded.Written.Length;
+        return _records.EndRecord();
     }
 
     /// <summary>Gives a record its place behind all others, or answers why it has none.</summary>

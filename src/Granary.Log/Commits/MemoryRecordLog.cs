@@ -1,11 +1,22 @@
+using System.Buffers;
+
 namespace Granary.Log.Commits;
 
 /// <summary>Keeps nothing: for a replica in memory, which is gone with the process as well.</summary>
 public sealed class MemoryRecordLog : IRecordLog
 {
-    public long LastIndex { get; private set; }
+    private readonly ArrayBufferWriter<byte> _forgotten = new();
+    private long _lastIndex;
 
-    public long Append(ReadOnlySpan<byte> record) => ++LastIndex;
+    public int MaxRecordBytes => int.MaxValue;
+
+    public IBufferWriter<byte> BeginRecord(int maxBytes)
+    {
+        _forgotten.ResetWrittenCount();
+        return _forgotten;
+    }
+
+    public long EndRecord() => ++_lastIndex;
 
     public void Flush()
     {

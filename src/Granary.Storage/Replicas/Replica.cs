@@ -51,6 +51,9 @@ public sealed class Replica : IDisposable
     /// <summary>States that are held at this moment; 1 when nobody reads.</summary>
     public int OpenViewCount => Volatile.Read(ref _openViews);
 
+    /// <summary>Whether records were applied since the last <see cref="Publish"/>.</summary>
+    public bool HasUnpublished => _state.AppliedIndex != State.AppliedIndex;
+
     public IStore Store => _store;
 
     /// <summary>Holds the current state until it is disposed.</summary>
