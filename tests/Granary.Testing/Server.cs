@@ -1,0 +1,269 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Grpc.Net.Client;
+
+namespace Granary.Testing;
+
+/// <summary>
+/// One etcd or Granary as a child process, on a loopback port and a data directory of its own. Both stay the same over restarts;
+/// disposing ends the process and removes the directory.
+/// </summary>
+public sealed class Server : IAsyncDisposable
+{
+    public const string Name = "one";
+
+    private const string ReadyWords = "ready to serve client requests";
+    private const int KeptLogLines = 20_000;
+    private const int SigTerm = 15;
+
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(30);
+
+    private static readonly ConcurrentDictionary<Process, byte> Running = new();
+
+    private readonly string _home = Directory.CreateTempSubdirectory("granary-test-").FullName;
+    private readonly string[] _flags;
+    private readonly int _port = LoopbackPorts.Take();
+    private readonly int _peerPort = LoopbackPorts.Take();
+    private readonly ConcurrentQueue<string> _log = new();
+    private Process? _process;
+
+    static Server() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+    {
+        foreach (var process in Running.Keys)
+        {
+            process.Kill();
+        }
+    };
+
+    private Server(Product product, string[] flags)
+    {
+        Product = product;
+        _flags = flags;
+        Channel = Channels.To(Address);
+    }
+
+    public Product Product { get; }
+
+    public string Endpoint => $"127.0.0.1:{_port}";
+
+    public string Address => $"http://{Endpoint}";
+
+    public string DataDirectory => Path.Combine(_home, "data");
+
+    public GrpcChannel Channel { get; private set; }
+
+    public string Log => string.Join('\n', _log);
+
+    public bool IsRunning => _process is { HasExited: false };
+
+    public static async Task<Server> Start(Product product, CancellationToken cancellationToken, params string[] flags)
+    {
+        var server = new Server(product, flags);
+        try
+        {
+            await server.StartAgain(cancellationToken);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the stopped or killed process again, same port, same data; returns when it is ready.</summary>
+    /// <exception cref="InvalidOperationException">It ended before it was ready; the message has its log.</exception>
+    public async Task StartAgain(CancellationToken cancellationToken)
+    {
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var process = Spawn(line =>
+        {
+            if (line.Contains(ReadyWords, StringComparison.Ordinal))
+            {
+                ready.TrySetResult();
+            }
+        });
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(StartDeadline);
+        var exited = process.WaitForExitAsync(deadline.Token);
+        if (await Task.WhenAny(ready.Task, exited) != ready.Task)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var end = process.HasExited ? $"ended with {process.ExitCode}" : $"was not ready within {StartDeadline.TotalSeconds} s";
+            await Kill(CancellationToken.None);
+            throw new InvalidOperationException($"{Product} {end}. Its log:\n{Log}");
+        }
+    }
+
+    /// <summary>Starts the process expecting that it refuses: returns its exit code and what it said.</summary>
+    public async Task<(int ExitCode, string Said)> StartExpectingRefusal(CancellationToken cancellationToken)
+    {
+        var said = new ConcurrentQueue<string>();
+        var process = Spawn(said.Enqueue);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(StartDeadline);
+        try
+        {
+            await process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"{Product} still runs after {StartDeadline.TotalSeconds} s instead of refusing to start. Its log:\n{Log}");
+        }
+
+        var exitCode = process.ExitCode;
+        Forget(process);
+        return (exitCode, string.Join('\n', said));
+    }
+
+    /// <summary>SIGKILL, and waits until the process is gone. What was sent before stays; nothing after.</summary>
+    public async Task Kill(CancellationToken cancellationToken)
+    {
+        if (_process is not { } process)
+        {
+            return;
+        }
+
+        process.Kill();
+        await process.WaitForExitAsync(cancellationToken);
+        Forget(process);
+    }
+
+    /// <summary>SIGTERM, and waits until the process is gone; returns its exit code.</summary>
+    public async Task<int> Stop(CancellationToken cancellationToken)
+    {
+        var process = _process ?? throw new InvalidOperationException("The server does not run.");
+        if (SendSignal(process.Id, SigTerm) != 0)
+        {
+            throw new InvalidOperationException($"SIGTERM to {Product} failed: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(StopDeadline);
+        try
+        {
+            await process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"{Product} still runs {StopDeadline.TotalSeconds} s after SIGTERM. Its log:\n{Log}");
+        }
+
+        var exitCode = process.ExitCode;
+        Forget(process);
+        return exitCode;
+    }
+
+    /// <summary>A new channel in place of the old one, whose connections died with the process.</summary>
+    public void Reconnect()
+    {
+        Channel.Dispose();
+        Channel = Channels.To(Address);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Channel.Dispose();
+        await Kill(CancellationToken.None);
+        Directory.Delete(_home, recursive: true);
+    }
+
+    private Process Spawn(Action<string> onLine)
+    {
+        if (_process is not null)
+        {
+            throw new InvalidOperationException("The server runs already.");
+        }
+
+        var process = new Process { StartInfo = StartInfo() };
+        void Keep(object sender, DataReceivedEventArgs line)
+        {
+            if (line.Data is not { } text)
+            {
+                return;
+            }
+
+            _log.Enqueue(text);
+            if (_log.Count > KeptLogLines)
+            {
+                _log.TryDequeue(out _);
+            }
+
+            onLine(text);
+        }
+
+        process.OutputDataReceived += Keep;
+        process.ErrorDataReceived += Keep;
+        process.Start();
+        Running.TryAdd(process, 0);
+        _process = process;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+
+    private ProcessStartInfo StartInfo()
+    {
+        var start = new ProcessStartInfo
+        {
+            WorkingDirectory = _home,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("ETCD", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        var arguments = start.ArgumentList;
+        if (Product == Product.Granary)
+        {
+            start.FileName = Environment.ProcessPath is { } host && Path.GetFileName(host) == "dotnet" ? host : "dotnet";
+            arguments.Add(GranaryAssembly());
+            arguments.Add("serve");
+        }
+        else
+        {
+            start.FileName = EtcdBinaries.Etcd;
+            arguments.Add("--listen-peer-urls");
+            arguments.Add($"http://127.0.0.1:{_peerPort}");
+            arguments.Add("--initial-advertise-peer-urls");
+            arguments.Add($"http://127.0.0.1:{_peerPort}");
+            arguments.Add("--initial-cluster");
+            arguments.Add($"{Name}=http://127.0.0.1:{_peerPort}");
+        }
+
+        foreach (var argument in new[]
+        {
+            "--name", Name, "--data-dir", DataDirectory, "--listen-client-urls", Address, "--advertise-client-urls", Address,
+        }.Concat(_flags))
+        {
+            arguments.Add(argument);
+        }
+
+        return start;
+    }
+
+    private static string GranaryAssembly()
+    {
+        var path = Environment.GetEnvironmentVariable("GRANARY_SERVER") is { Length: > 0 } named
+            ? named
+            : typeof(Server).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "GranaryServer").Value!;
+        return File.Exists(path) ? path : throw new InvalidOperationException($"Granary is not built: {path} is missing.");
+    }
+
+    private void Forget(Process process)
+    {
+        Running.TryRemove(process, out _);
+        process.Dispose();
+        _process = null;
+    }
+
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static extern int SendSignal(int processId, int signal);
+}
