@@ -162,6 +162,12 @@ public sealed class BatchEvaluation
     {
         var revision = OwnRevision;
         var previous = _view.Find(request.Key, _view.Revision);
+        if (previous is null && (request.IgnoreValue || request.IgnoreLease))
+        {
+            // There before the txn, deleted by it: nothing to keep, so the whole txn is refused.
+            throw new EtcdException(EtcdError.KeyNotFound);
+        }
+
         var pair = new KeyValue
         {
             Key = request.Key,

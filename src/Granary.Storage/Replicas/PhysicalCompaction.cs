@@ -82,6 +82,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
     /// <summary>Gives the freed space back to the file system.</summary>
     public void Reclaim()
     {
+        replica.Refresh();
         replica.Store.Reclaim(Family.Events);
         replica.Store.Reclaim(Family.History);
     }

@@ -23,6 +23,9 @@ public sealed class Replica : IDisposable
     // What this batch of records has made of the keys it touched: the store does not show it before the batch is written.
     private readonly Dictionary<ByteString, KeyValue?> _pending = [];
     private readonly Action _onViewFreed;
+
+    // Held while the store and the view of it change together.
+    private readonly Lock _publishing = new();
     private ReplicaState _state;
     private bool _rangesChanged;
     private int _openViews;
@@ -42,7 +45,7 @@ public sealed class Replica : IDisposable
             _state = ReplicaState.Load(snapshot);
         }
 
-        _current = NewView();
+        _current = NewView(_state);
     }
 
     /// <summary>The state after the last applied record.</summary>
@@ -98,12 +101,22 @@ public sealed class Replica : IDisposable
     public void Publish()
     {
         _state.Store(_batch, _value, _rangesChanged);
-        _store.Write(_batch);
         _rangesChanged = false;
         _pending.Clear();
-        var before = _current;
-        _current = NewView();
-        before.Dispose();
+        lock (_publishing)
+        {
+            _store.Write(_batch);
+            Show(_state);
+        }
+    }
+
+    /// <summary>Shows the same state from a new snapshot, so that the current one does not keep what was removed beneath it.</summary>
+    public void Refresh()
+    {
+        lock (_publishing)
+        {
+            Show(State);
+        }
     }
 
     /// <summary>Puts the state on stable storage; returns the applied index that is safe there at least.</summary>
@@ -121,11 +134,18 @@ public sealed class Replica : IDisposable
         _store.Dispose();
     }
 
-    private ReplicaView NewView()
+    private void Show(ReplicaState state)
+    {
+        var before = _current;
+        _current = NewView(state);
+        before.Dispose();
+    }
+
+    private ReplicaView NewView(ReplicaState state)
     {
         Interlocked.Increment(ref _openViews);
         OpenViews.Add(1);
-        return new ReplicaView(_store.Snapshot(), _state, _onViewFreed);
+        return new ReplicaView(_store.Snapshot(), state, _onViewFreed);
     }
 
     private void Apply(CommitsRecord record)
