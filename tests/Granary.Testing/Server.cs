@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
-using System.Runtime.InteropServices;
 using Grpc.Net.Client;
 
 namespace Granary.Testing;
@@ -16,7 +15,6 @@ public sealed class Server : IAsyncDisposable
 
     private const string ReadyWords = "ready to serve client requests";
     private const int KeptLogLines = 20_000;
-    private const int SigTerm = 15;
 
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(30);
@@ -137,10 +135,7 @@ public sealed class Server : IAsyncDisposable
     public async Task<int> Stop(CancellationToken cancellationToken)
     {
         var process = _process ?? throw new InvalidOperationException("The server does not run.");
-        if (SendSignal(process.Id, SigTerm) != 0)
-        {
-            throw new InvalidOperationException($"SIGTERM to {Product} failed: {Marshal.GetLastPInvokeErrorMessage()}");
-        }
+        Signals.Send(process, Signals.Terminate);
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(StopDeadline);
@@ -263,7 +258,4 @@ public sealed class Server : IAsyncDisposable
         process.Dispose();
         _process = null;
     }
-
-    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static extern int SendSignal(int processId, int signal);
 }

@@ -74,7 +74,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     private async Task<IMessage> Submit(IMessage request, int sizeBytes, CancellationToken cancellationToken)
     {
-        var write = new PendingWrite(request, sizeBytes, GrainTrace.Caller(), cancellationToken);
+        using var write = new PendingWrite(request, sizeBytes, GrainTrace.Caller(), cancellationToken);
         _waiting.Enqueue(write);
         PumpIfIdle();
         KeyRangeMetrics.ActiveCalls.Add(1);

@@ -13,7 +13,10 @@ public static class KeyRangeMetrics
         Meter.CreateUpDownCounter<int>("granary.writes.queued", description: "Writes that wait for their batch.");
 
     internal static readonly Counter<int> Dropped =
-        Meter.CreateCounter<int>("granary.writes.dropped", description: "Writes whose caller left before they were evaluated; they were never written.");
+        Meter.CreateCounter<int>("granary.writes.dropped", description: "Cancelled writes that were taken from the queue unevaluated.");
+
+    internal static readonly Counter<int> Cancelled =
+        Meter.CreateCounter<int>("granary.writes.cancelled", description: "Writes whose caller left while they waited.");
 
     internal static readonly Counter<int> Refused =
         Meter.CreateCounter<int>("granary.batches.refused", description: "Batches that the log refused and that were evaluated anew.");

@@ -54,7 +54,7 @@ internal sealed class KeyspaceGrain(
     private async Task<IMessage> Coordinate(IMessage request, IReadOnlyList<RangeId> ranges, CancellationToken cancellationToken)
     {
         var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
-        var write = new PendingWrite(request, 0, GrainTrace.Caller(), cancellationToken);
+        using var write = new PendingWrite(request, 0, GrainTrace.Caller(), cancellationToken);
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -69,6 +69,8 @@ internal sealed class KeyspaceGrain(
                     await grain.Latch(latch, cancellationToken);
                 }
 
+                cancellationToken.ThrowIfCancellationRequested();
+                write.TryTake();
                 if (await TryCommit(write, term, latch))
                 {
                     write.Answer();

@@ -32,10 +32,9 @@ internal sealed class WriteQueue(int maxRequests, long maxBytes, int maxBatchByt
             _waiting.Dequeue();
             _bytes -= next.SizeBytes;
             KeyRangeMetrics.Queued.Add(-1);
-            if (next.IsCancelled)
+            if (!next.TryTake())
             {
                 KeyRangeMetrics.Dropped.Add(1);
-                next.Cancel();
                 continue;
             }
 

@@ -17,27 +17,53 @@ using Orleans.Runtime;
 namespace Granary.Server.Hosting;
 
 /// <summary>One Granary server: one Orleans silo and the gRPC facade in one process, over storage that outlives both.</summary>
-internal static partial class GranaryServer
+internal sealed partial class GranaryServer : IAsyncDisposable
 {
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
+
+    // Kestrel doubles its limit to bound the streams that it still tracks, in an int: more would turn into a small bound.
+    private const uint MaxStreamsPerConnection = 1 << 29;
+
+    private readonly ILoggerFactory _loggers;
+    private readonly Storage _storage;
+    private readonly WebApplication _app;
+
+    private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app)
+    {
+        _loggers = loggers;
+        _storage = storage;
+        _app = app;
+    }
+
+    public IServiceProvider Services => _app.Services;
 
     /// <summary>Runs until the process is told to stop, and finishes what is in flight.</summary>
     /// <exception cref="SettingsException">The server cannot start.</exception>
     public static async Task Run(ServerOptions options, CancellationToken cancellationToken)
     {
-        using var loggers = LoggerFactory.Create(logging => ConfigureLogging(logging, options));
-        using var storage = OpenStorage(options, loggers);
-        await using var app = Build(options, storage);
-        var logger = loggers.CreateLogger("Granary");
+        await using var server = await Start(options, cancellationToken);
+        await server._app.WaitForShutdownAsync(cancellationToken);
+    }
+
+    /// <summary>Starts a server; it serves when this returns, and until it is disposed.</summary>
+    /// <exception cref="SettingsException">The server cannot start.</exception>
+    public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
+    {
+        var loggers = LoggerFactory.Create(logging => ConfigureLogging(logging, options));
+        var storage = OpenStorage(options, loggers);
+        var server = new GranaryServer(loggers, storage, Build(options, storage));
         try
         {
-            await app.StartAsync(cancellationToken);
+            await server._app.StartAsync(cancellationToken);
         }
-        catch (IOException exception) when (exception.InnerException is AddressInUseException or SocketException)
+        catch (Exception exception) when (exception is SocketException || exception.InnerException is AddressInUseException)
         {
-            throw new SettingsException($"cannot listen on {string.Join(", ", options.ListenClientUrls)}: {exception.InnerException.Message}");
+            await server.DisposeAsync();
+            throw new SettingsException(
+                $"cannot listen on {string.Join(", ", options.ListenClientUrls)}: {(exception.InnerException ?? exception).Message}");
         }
 
+        var logger = loggers.CreateLogger("Granary");
         Log.Started(logger, ProductVersion.Granary, options.Engine, storage.Place, storage.Replica.State.Revision, storage.Log.Term);
         foreach (var url in options.ListenClientUrls)
         {
@@ -45,8 +71,18 @@ internal static partial class GranaryServer
         }
 
         Log.Ready(logger);
-        await app.WaitForShutdownAsync(cancellationToken);
-        Log.Stopped(logger);
+        return server;
+    }
+
+    /// <summary>Stops accepting, finishes what is in flight for as long as the shutdown may take, then closes the storage.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        using var tooLate = new CancellationTokenSource(ShutdownTimeout);
+        await _app.StopAsync(tooLate.Token);
+        await _app.DisposeAsync();
+        _storage.Dispose();
+        Log.Stopped(_loggers.CreateLogger("Granary"));
+        _loggers.Dispose();
     }
 
     private static Storage OpenStorage(ServerOptions options, ILoggerFactory loggers)
@@ -148,7 +184,7 @@ internal static partial class GranaryServer
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromMinutes(5);
         kestrel.Limits.MaxRequestHeadersTotalSize = 1 << 20;
         kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 1 << 20;
-        kestrel.Limits.Http2.MaxStreamsPerConnection = (int)Math.Min(options.MaxConcurrentStreams, int.MaxValue);
+        kestrel.Limits.Http2.MaxStreamsPerConnection = (int)Math.Min(options.MaxConcurrentStreams, MaxStreamsPerConnection);
         kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
         kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
         foreach (var url in options.ListenClientUrls)
