@@ -55,6 +55,9 @@ public sealed class Server : IAsyncDisposable
 
     public string Log => string.Join('\n', _log);
 
+    /// <exception cref="InvalidOperationException">It does not run.</exception>
+    public int ProcessId => _process?.Id ?? throw new InvalidOperationException("The server does not run.");
+
     public bool IsRunning => _process is { HasExited: false };
 
     public static async Task<Server> Start(Product product, CancellationToken cancellationToken, params string[] flags)
