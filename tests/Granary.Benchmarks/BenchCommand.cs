@@ -11,6 +11,8 @@ internal static class BenchCommand
     {
         CreateLoad(),
         CreateFill(),
+        CompareCommand.CreateCompare(),
+        CompareCommand.CreateRestart(),
     };
 
     private static Command CreateLoad()

@@ -60,12 +60,13 @@ internal sealed class LoadRun : IDisposable
             await Task.Delay(options.Warmup, cancellationToken);
             var server = Sample(options.ServerProcessId);
             var own = ProcessSample.Of(Environment.ProcessId);
+            var machine = MachineSample.Now();
             var start = Stopwatch.GetTimestamp();
             _measuring = true;
             await Task.Delay(options.Duration, cancellationToken);
             _measuring = false;
             var elapsed = Stopwatch.GetElapsedTime(start);
-            return Result(elapsed, own, server, Sample(options.ServerProcessId));
+            return Result(elapsed, own, server, Sample(options.ServerProcessId), machine);
         }
         finally
         {
@@ -102,10 +103,12 @@ internal sealed class LoadRun : IDisposable
         }
     }
 
-    private LoadResult Result(TimeSpan elapsed, ProcessSample ownBefore, ProcessSample? serverBefore, ProcessSample? serverAfter)
+    private LoadResult Result(
+        TimeSpan elapsed, ProcessSample ownBefore, ProcessSample? serverBefore, ProcessSample? serverAfter, MachineSample machineBefore)
     {
         var requests = _latencies.TotalCount;
         var own = ProcessSample.Of(Environment.ProcessId).Cpu - ownBefore.Cpu;
+        var server = serverAfter?.Cpu - serverBefore?.Cpu;
         return new LoadResult(
             requests / elapsed.TotalSeconds,
             Milliseconds(50),
@@ -115,8 +118,9 @@ internal sealed class LoadRun : IDisposable
             Interlocked.Read(ref _errors),
             _firstError,
             own.TotalMicroseconds / Math.Max(1, requests),
-            (serverAfter?.Cpu - serverBefore?.Cpu)?.TotalMicroseconds / Math.Max(1, requests),
-            serverAfter?.RssMegabytes);
+            server?.TotalMicroseconds / Math.Max(1, requests),
+            serverAfter?.RssMegabytes,
+            MachineSample.Now().ShareOfOthers(machineBefore, own + (server ?? TimeSpan.Zero)));
     }
 
     private double Milliseconds(double percentile) =>
