@@ -60,9 +60,6 @@ public sealed class Server : IAsyncDisposable
 
     public bool IsRunning => _process is { HasExited: false };
 
-    /// <exception cref="InvalidOperationException">It does not run.</exception>
-    public int ProcessId => (_process ?? throw new InvalidOperationException("The server does not run.")).Id;
-
     public static async Task<Server> Start(Product product, CancellationToken cancellationToken, params string[] flags)
     {
         var server = new Server(product, flags);

@@ -136,6 +136,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
             Grpc.Reflection.V1.ServerReflection.Descriptor,
         ]);
+        app.UseMiddleware<LibraryStatuses>();
         app.UseRouting();
         app.MapGrpcService<KvService>();
         app.MapGrpcService<MaintenanceService>();
