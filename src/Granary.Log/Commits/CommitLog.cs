@@ -24,6 +24,10 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private static readonly Histogram<int> GroupCommits = Meter.CreateHistogram<int>(
         "granary.log.group.commits", description: "Commits that shared one flush.");
 
+    // How often, and with what, a log that was full is asked whether it has room again when nobody writes.
+    private static readonly TimeSpan ShortageCheckInterval = TimeSpan.FromSeconds(1);
+    private const int TypicalRecordBytes = 4096;
+
     private readonly IRecordLog _records;
     private readonly Replica _replica;
     private readonly CommitLogOptions _options;
@@ -163,7 +167,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                         return;
                     }
 
-                    Monitor.Wait(_gate);
+                    if (!Monitor.Wait(_gate, _shortage is null ? Timeout.InfiniteTimeSpan : ShortageCheckInterval)
+                        && _records.HasRoomFor(TypicalRecordBytes))
+                    {
+                        _shortage = null;
+                    }
                 }
 
                 (group, _waiting) = (_waiting, group);

@@ -9,6 +9,9 @@ public interface IRecordLog : IDisposable
     /// <summary>Bytes of the largest record that is taken.</summary>
     int MaxRecordBytes { get; }
 
+    /// <summary>Whether a record of this size would find room now.</summary>
+    bool HasRoomFor(int maxBytes);
+
     /// <summary>Begins a record behind the last one.</summary>
     /// <exception cref="LogFullException">There is no room; nothing was staged and later records may fit again.</exception>
     IBufferWriter<byte> BeginRecord(int maxBytes);

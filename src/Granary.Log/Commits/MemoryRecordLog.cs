@@ -10,6 +10,8 @@ public sealed class MemoryRecordLog : IRecordLog
 
     public int MaxRecordBytes => int.MaxValue;
 
+    public bool HasRoomFor(int maxBytes) => true;
+
     public IBufferWriter<byte> BeginRecord(int maxBytes)
     {
         _forgotten.ResetWrittenCount();

@@ -15,6 +15,9 @@ internal sealed class Storage : IDisposable
     // Records that are replayed between two writes of the replica.
     private const int RecordsPerPublish = 256;
 
+    // What is read through and checked before it is served: about a second's worth. In a larger store a damaged block is found when it is read.
+    private const long VerifiedAtStartBytes = 1L << 30;
+
     // Keeps a second process out for as long as this one lives; null in memory.
     private readonly DirectoryLock? _lock;
 
@@ -50,7 +53,13 @@ internal sealed class Storage : IDisposable
         try
         {
             held = DirectoryLock.Take(directory.Path);
-            replica = new Replica(new RocksStore(new RocksStoreOptions { Directory = directory.Store }));
+            var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store });
+            replica = new Replica(store);
+            if (store.SizeBytes <= VerifiedAtStartBytes)
+            {
+                store.Verify();
+            }
+
             segments = SegmentLog.Open(
                 new SegmentLogOptions { Directory = directory.Log, MaxRecordBytes = 48 << 20, MaxSpareSegments = 2 },
                 replica.State.AppliedIndex,
