@@ -133,6 +133,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _records.Flush();
         _replica.Apply(index, term);
         _replica.Publish();
+        if (state.ClusterId == 0)
+        {
+            // From now on the store knows that there was a log: should that ever be gone, it is missed.
+            _replica.Flush();
+        }
     }
 
     // Positive as a signed number as well: some clients know no other.

@@ -208,6 +208,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         logging.AddFilter("Microsoft", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Error);
         logging.AddFilter("Grpc", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Critical);
 
+        logging.AddFilter("Polly", LogLevel.Error);
+
         // As long as this one logs at all, each request is given an activity of its own.
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
