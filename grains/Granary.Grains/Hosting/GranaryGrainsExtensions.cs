@@ -16,13 +16,11 @@ namespace Granary.Grains.Hosting;
 /// <summary>Puts Granary's grains on a silo.</summary>
 public static class GranaryGrainsExtensions
 {
-    /// <summary>Adds what the grains need. The replica and the log are opened by the caller, who also closes them.</summary>
-    public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo, Replica replica, ICommitLog log, KeyRangeOptions options)
+    /// <summary>Adds the grains; what they work on comes by <see cref="AddGranaryStorage"/>.</summary>
+    public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo, KeyRangeOptions options)
     {
         var services = silo.Services;
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(replica);
-        services.AddSingleton(log);
         services.AddSingleton(options);
         services.AddSingleton<LatchTable>();
         services.AddSingleton<CompactionWorker>();
@@ -31,6 +29,10 @@ public static class GranaryGrainsExtensions
         services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();
         return silo;
     }
+
+    /// <summary>Adds the replica and the log that the grains work on. The caller has opened them, and closes them.</summary>
+    public static IServiceCollection AddGranaryStorage(this IServiceCollection services, Replica replica, ICommitLog log) =>
+        services.AddSingleton(replica).AddSingleton(log);
 
     /// <summary>Lets protobuf messages be arguments and answers of grain calls.</summary>
     public static IServiceCollection AddGranarySerialization(this IServiceCollection services)

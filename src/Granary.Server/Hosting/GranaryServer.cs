@@ -50,8 +50,13 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
     {
         var loggers = LoggerFactory.Create(logging => ConfigureLogging(logging, options));
-        var storage = OpenStorage(options, loggers);
-        var server = new GranaryServer(loggers, storage, Build(options, storage));
+
+        // The two take about as long and use different parts of the machine.
+        var opening = Task.Run(() => OpenStorage(options, loggers), cancellationToken);
+        var builder = Prepare(options);
+        var storage = await opening;
+        builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
+        var server = new GranaryServer(loggers, storage, Assemble(builder));
         try
         {
             await server._app.StartAsync(cancellationToken);
@@ -85,11 +90,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         _loggers.Dispose();
     }
 
-    private static Storage OpenStorage(ServerOptions options, ILoggerFactory loggers)
+    private static async Task<Storage> OpenStorage(ServerOptions options, ILoggerFactory loggers)
     {
         try
         {
-            return Storage.Open(options, loggers);
+            return await Storage.Open(options, loggers);
         }
         catch (Exception exception) when (exception is not (SettingsException or OperationCanceledException))
         {
@@ -97,7 +102,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         }
     }
 
-    private static WebApplication Build(ServerOptions options, Storage storage)
+    private static WebApplicationBuilder Prepare(ServerOptions options)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
         ConfigureLogging(builder.Logging, options);
@@ -105,7 +110,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
-        builder.UseOrleans(silo => ConfigureSilo(silo, options, storage));
+        builder.UseOrleans(silo => ConfigureSilo(silo, options));
 
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<Facade.Member>();
@@ -125,7 +130,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddGrpcHealthChecks(health => health.UseHealthChecksCache = false)
             .AddCheck<LogHealthCheck>("log", HealthStatus.Unhealthy);
         builder.Services.AddGranaryTracing(options.Tracing);
+        return builder;
+    }
 
+    private static WebApplication Assemble(WebApplicationBuilder builder)
+    {
         var app = builder.Build();
         app.UseMiddleware<UnknownMethods>((IReadOnlyList<Google.Protobuf.Reflection.ServiceDescriptor>)
         [
@@ -146,9 +155,9 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         return app;
     }
 
-    private static void ConfigureSilo(ISiloBuilder silo, ServerOptions options, Storage storage)
+    private static void ConfigureSilo(ISiloBuilder silo, ServerOptions options)
     {
-        silo.AddGranaryGrains(storage.Replica, storage.Log, new KeyRangeOptions
+        silo.AddGranaryGrains(new KeyRangeOptions
         {
             CompactionBatchLimit = options.CompactionBatchLimit,
             CompactionSleepInterval = options.CompactionSleepInterval,

@@ -36,7 +36,7 @@ internal sealed class Storage : IDisposable
     /// <summary>Where the data is, for people.</summary>
     public string Place { get; }
 
-    public static Storage Open(ServerOptions options, ILoggerFactory loggers)
+    public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers)
     {
         var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
         var logger = loggers.CreateLogger<CommitLog>();
@@ -55,11 +55,7 @@ internal sealed class Storage : IDisposable
             held = DirectoryLock.Take(directory.Path);
             var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store });
             replica = new Replica(store);
-            if (store.SizeBytes <= VerifiedAtStartBytes)
-            {
-                store.Verify();
-            }
-
+            var verification = store.SizeBytes <= VerifiedAtStartBytes ? Task.Run(store.Verify) : Task.CompletedTask;
             segments = SegmentLog.Open(
                 new SegmentLogOptions { Directory = directory.Log, MaxRecordBytes = 48 << 20, MaxSpareSegments = 2 },
                 replica.State.AppliedIndex,
@@ -70,6 +66,7 @@ internal sealed class Storage : IDisposable
                 replica.Publish();
             }
 
+            await verification;
             return new Storage(replica, CommitLog.Open(segments, replica, logOptions, logger), directory.Path, held);
         }
         catch
