@@ -38,7 +38,8 @@ public sealed class ProtobufCodec : IGeneralizedCodec, IGeneralizedCopier, IType
             return;
         }
 
-        writer.WriteFieldHeader(fieldIdDelta, expectedType, value!.GetType(), WireType.LengthPrefixed);
+        // The type is always named: one codec serves all of them, and reading does not tell it which one was expected.
+        writer.WriteFieldHeader(fieldIdDelta, typeof(object), value!.GetType(), WireType.LengthPrefixed);
         var bytes = value is ByteString text ? text.Span : ((IMessage)value!).ToByteArray();
         writer.WriteVarUInt32((uint)bytes.Length);
         writer.Write(bytes);
