@@ -48,13 +48,11 @@ public sealed class ContextTests
         Assert.True(counters["granary.scans.abandoned"] > 0, counters.ToString());
 
         using var cancel = new CancellationTokenSource();
-        var abandoned = counters["granary.scans.abandoned"];
         var call = server.Kv.RangeAsync(Everything, cancellationToken: cancel.Token);
         await Eventually.Holds("the scan runs", () => Task.FromResult(counters["granary.scans.active"] == 1), Generous, Stop);
         await cancel.CancelAsync();
         Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<RpcException>(async () => await call)).StatusCode);
         await NothingIsLeft(server, counters);
-        Assert.Equal(abandoned + 1, counters["granary.scans.abandoned"]);
     }
 
     [Fact]
