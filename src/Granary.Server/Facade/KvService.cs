@@ -81,12 +81,18 @@ internal sealed class KvService(RangeRouter router, Member member, RequestSize s
     public override async Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
     {
         CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
-        size.Check(request);
+        var isReadOnly = IsReadOnly(request);
+        if (!isReadOnly)
+        {
+            // What writes nothing goes into no log: it is bounded as a message only.
+            size.Check(request);
+        }
+
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Txn");
         try
         {
             TxnResponse response;
-            if (IsReadOnly(request))
+            if (isReadOnly)
             {
                 response = await router.Reader(FirstKey(request)).Txn(request, context.CancellationToken);
             }
