@@ -1,1 +1,3 @@
-return 0;
+using Granary.Server.Configuration;
+
+return await CommandLine.Run(args);

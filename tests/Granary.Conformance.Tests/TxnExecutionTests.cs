@@ -113,6 +113,7 @@ public sealed class TxnExecutionTests(DefaultPair pair) : ConformanceTest(pair),
         await Same(Put("a", "old"));
         await SameError(Expected.KeyNotFound, Txn(then: [Put("b"), Put("missing", "", ignoreValue: true), Range("a", revision: Start + 9)]));
         await SameError(Expected.KeyNotFound, Txn(then: [Put("b"), Range("a", revision: Start + 9), Put("missing", "", ignoreValue: true)]));
+        await SameError(Expected.LeaseNotFound, Txn(then: [Put("b", lease: 42), Range("a", revision: Start - 1)]));
         await SameError(Expected.LeaseNotFound, Txn(then: [Range("a", revision: Start - 1), Put("b", lease: 42)]));
         await SameError(Expected.LeaseNotFound, Txn(then: [Range("a", revision: Start - 1), Txn(then: [Put("b", lease: 42)])]));
         await SameError(Expected.LeaseNotFound, Txn(then: [Put("b", lease: 42), Put("missing", "", ignoreValue: true)]));

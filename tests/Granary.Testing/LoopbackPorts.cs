@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Granary.Testing;
 
 /// <summary>Hands out loopback ports that nobody listens on, each once.</summary>
-internal static class LoopbackPorts
+public static class LoopbackPorts
 {
     // Below the range from which the kernel takes ports for outgoing connections: a server that is down for a restart
     // would otherwise find its port taken by some client.

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
-using System.Runtime.InteropServices;
 using Grpc.Net.Client;
 
 namespace Granary.Testing;
@@ -16,7 +15,6 @@ public sealed class Server : IAsyncDisposable
 
     private const string ReadyWords = "ready to serve client requests";
     private const int KeptLogLines = 20_000;
-    private const int SigTerm = 15;
 
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(30);
@@ -56,6 +54,9 @@ public sealed class Server : IAsyncDisposable
     public GrpcChannel Channel { get; private set; }
 
     public string Log => string.Join('\n', _log);
+
+    /// <exception cref="InvalidOperationException">It does not run.</exception>
+    public int ProcessId => _process?.Id ?? throw new InvalidOperationException("The server does not run.");
 
     public bool IsRunning => _process is { HasExited: false };
 
@@ -137,10 +138,7 @@ public sealed class Server : IAsyncDisposable
     public async Task<int> Stop(CancellationToken cancellationToken)
     {
         var process = _process ?? throw new InvalidOperationException("The server does not run.");
-        if (SendSignal(process.Id, SigTerm) != 0)
-        {
-            throw new InvalidOperationException($"SIGTERM to {Product} failed: {Marshal.GetLastPInvokeErrorMessage()}");
-        }
+        Signals.Send(process, Signals.Terminate);
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(StopDeadline);
@@ -263,7 +261,4 @@ public sealed class Server : IAsyncDisposable
         process.Dispose();
         _process = null;
     }
-
-    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static extern int SendSignal(int processId, int signal);
 }

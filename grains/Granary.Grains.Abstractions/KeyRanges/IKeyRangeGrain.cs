@@ -1,0 +1,30 @@
+using Granary.Protos;
+
+namespace Granary.Grains.KeyRanges;
+
+/// <summary>
+/// Owns the writes of one range of the keyspace for one term of leadership. Its key is <see cref="KeyRangeGrainKey"/>.
+/// Every method throws <see cref="Mvcc.Errors.EtcdException"/>; a cancelled call that was not evaluated yet is never written.
+/// </summary>
+[Alias("Granary.IKeyRangeGrain")]
+public interface IKeyRangeGrain : IGrainWithStringKey
+{
+    [Alias("Put")]
+    ValueTask<PutResponse> Put(PutRequest request, CancellationToken cancellationToken);
+
+    [Alias("DeleteRange")]
+    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
+
+    [Alias("Txn")]
+    ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Stops the range between two batches, for one who writes to several ranges. Returns once nothing is in flight.</summary>
+    /// <param name="latch">Names the holder; it was opened in the latch table of this term.</param>
+    /// <param name="cancellationToken">Leaves the queue for the latch.</param>
+    [Alias("Latch")]
+    ValueTask Latch(Guid latch, CancellationToken cancellationToken);
+
+    /// <summary>Lets the range go on. A latch that is not held is no error: it may have expired.</summary>
+    [Alias("Release")]
+    ValueTask Release(Guid latch);
+}

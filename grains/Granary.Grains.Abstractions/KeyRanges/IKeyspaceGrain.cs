@@ -1,0 +1,19 @@
+using Granary.Protos;
+
+namespace Granary.Grains.KeyRanges;
+
+/// <summary>
+/// Coordinates what concerns several ranges, or all: one of a term. Its key is the term. Throws as <see cref="IKeyRangeGrain"/> does.
+/// </summary>
+[Alias("Granary.IKeyspaceGrain")]
+public interface IKeyspaceGrain : IGrainWithStringKey
+{
+    [Alias("DeleteRange")]
+    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
+
+    [Alias("Txn")]
+    ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
+
+    [Alias("Compact")]
+    ValueTask<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken);
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using Granary.Grains.KeyRanges;
+using Granary.Grains.Tracing;
+using Granary.Storage.Replicas;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Grains.Hosting;
+
+/// <summary>Owns the removal of compacted history on this silo: in steps, with pauses, until the replica's compacted revision is reached.</summary>
+public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions options, ILogger<CompactionWorker> logger) : BackgroundService
+{
+    private readonly PhysicalCompaction _compaction = new(replica, options.CompactionBatchLimit);
+    private readonly SemaphoreSlim _wake = new(1);
+    private readonly Lock _gate = new();
+    private TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Says that there may be something to remove.</summary>
+    public void Wake() => _wake.Release();
+
+    /// <summary>Waits until nothing unreadable is left.</summary>
+    public async Task Finished(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task finished;
+            lock (_gate)
+            {
+                if (_compaction.IsDone)
+                {
+                    return;
+                }
+
+                finished = _finished.Task;
+            }
+
+            await finished.WaitAsync(cancellationToken);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await _wake.WaitAsync(stoppingToken);
+                if (!_compaction.IsDone)
+                {
+                    await Compact(stoppingToken);
+                }
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // What is not removed now is removed by the next compaction, or after a restart.
+                Log.Failed(logger, exception);
+            }
+        }
+    }
+
+    private async Task Compact(CancellationToken stoppingToken)
+    {
+        using var span = GrainTrace.Source.StartActivity("compaction", ActivityKind.Internal, parentContext: default);
+        var target = replica.State.CompactedRevision;
+        span?.SetTag("granary.revision", target);
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            bool done;
+            lock (_gate)
+            {
+                done = _compaction.Step();
+            }
+
+            if (done)
+            {
+                break;
+            }
+
+            await Task.Delay(options.CompactionSleepInterval, stoppingToken);
+        }
+
+        await Task.Run(_compaction.Reclaim, stoppingToken);
+        lock (_gate)
+        {
+            _finished.TrySetResult();
+            _finished = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        Log.Compacted(logger, target, Stopwatch.GetElapsedTime(start));
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "Compacted to revision {Revision} in {Elapsed}.")]
+        public static partial void Compacted(ILogger logger, long revision, TimeSpan elapsed);
+
+        [LoggerMessage(2, LogLevel.Error, "A compaction was left half-way; it goes on with the next one.")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,46 @@
+using Granary.Grains.KeyRanges;
+using Granary.Grains.Placement;
+using Granary.Grains.Serialization;
+using Granary.Log.Commits;
+using Granary.Storage.Replicas;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Orleans.Hosting;
+using Orleans.Serialization;
+using Orleans.Serialization.Cloning;
+using Orleans.Serialization.Serializers;
+
+namespace Granary.Grains.Hosting;
+
+/// <summary>Puts Granary's grains on a silo.</summary>
+public static class GranaryGrainsExtensions
+{
+    /// <summary>Adds the grains; what they work on comes by <see cref="AddGranaryStorage"/>.</summary>
+    public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo, KeyRangeOptions options)
+    {
+        var services = silo.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(options);
+        services.AddSingleton<LatchTable>();
+        services.AddSingleton<CompactionWorker>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CompactionWorker>());
+        services.AddGranarySerialization();
+        services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();
+        return silo;
+    }
+
+    /// <summary>Adds the replica and the log that the grains work on. The caller has opened them, and closes them.</summary>
+    public static IServiceCollection AddGranaryStorage(this IServiceCollection services, Replica replica, ICommitLog log) =>
+        services.AddSingleton(replica).AddSingleton(log);
+
+    /// <summary>Lets protobuf messages be arguments and answers of grain calls.</summary>
+    public static IServiceCollection AddGranarySerialization(this IServiceCollection services)
+    {
+        services.AddSingleton<ProtobufCodec>();
+        services.AddSingleton<IGeneralizedCodec>(provider => provider.GetRequiredService<ProtobufCodec>());
+        services.AddSingleton<IGeneralizedCopier>(provider => provider.GetRequiredService<ProtobufCodec>());
+        services.AddSingleton<ITypeFilter>(provider => provider.GetRequiredService<ProtobufCodec>());
+        return services;
+    }
+}

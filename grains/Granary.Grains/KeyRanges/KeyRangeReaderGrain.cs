@@ -1,0 +1,142 @@
+using Google.Protobuf;
+using Granary.Grains.Tracing;
+using Granary.Mvcc.Errors;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+using Granary.Storage.Replicas;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.KeyRanges;
+
+/// <summary>Reads from this silo's replica. What is short is read in the turn, what is long goes on beside it, in steps.</summary>
+[StatelessWorker, Reentrant]
+internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeReaderGrain
+{
+    private const int PairsPerStep = 256;
+
+    public ValueTask<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken)
+    {
+        using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
+        var view = replica.View();
+        RangeEvaluation? evaluation = null;
+        var goesOn = false;
+        try
+        {
+            evaluation = new RangeEvaluation(request, view);
+            if (evaluation.Step(PairsPerStep))
+            {
+                return new(evaluation.Response());
+            }
+
+            goesOn = true;
+        }
+        finally
+        {
+            if (!goesOn)
+            {
+                evaluation?.Dispose();
+                view.Dispose();
+            }
+        }
+
+        return new(Scan(() =>
+        {
+            using (view)
+            using (evaluation)
+            {
+                do
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+                while (!evaluation.Step(PairsPerStep));
+
+                return evaluation.Response();
+            }
+        }));
+    }
+
+    public ValueTask<RangeChunk> ReadChunk(RangeRequest request, ByteString from, int maxPairs, CancellationToken cancellationToken)
+    {
+        using var view = replica.View();
+        var revision = request.Revision > 0 ? request.Revision : view.Revision;
+        if (revision > view.Revision)
+        {
+            throw new EtcdException(EtcdError.FutureRevision);
+        }
+
+        if (revision < view.CompactedRevision)
+        {
+            throw new EtcdException(EtcdError.Compacted);
+        }
+
+        var chunk = new RangeResponse();
+        var keys = new KeyRange(from, request.RangeEnd);
+        if (keys.IsSingleKey)
+        {
+            if (view.Find(from, revision) is { } pair)
+            {
+                chunk.Kvs.Add(request.KeysOnly ? RangeEvaluation.WithoutValue(pair) : pair);
+            }
+
+            return new(new RangeChunk(chunk, revision, view.Revision, IsLast: true));
+        }
+
+        if (keys.IsEmpty)
+        {
+            return new(new RangeChunk(chunk, revision, view.Revision, IsLast: true));
+        }
+
+        using var cursor = view.Scan(keys, revision);
+        while (cursor.MoveNext())
+        {
+            if (chunk.Kvs.Count == maxPairs)
+            {
+                return new(new RangeChunk(chunk, revision, view.Revision, IsLast: false));
+            }
+
+            if (chunk.Kvs.Count % PairsPerStep == PairsPerStep - 1)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
+            chunk.Kvs.Add(cursor.Read(!request.KeysOnly));
+        }
+
+        return new(new RangeChunk(chunk, revision, view.Revision, IsLast: true));
+    }
+
+    public ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
+    {
+        using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
+        return IsShort(request) ? new(Evaluate()) : new(Scan(Evaluate));
+
+        TxnResponse Evaluate()
+        {
+            using var view = replica.View();
+            return new BatchEvaluation(view).Txn(request, cancellationToken);
+        }
+    }
+
+    private static bool IsShort(TxnRequest request) =>
+        request.Compare.All(static compare => compare.RangeEnd.IsEmpty)
+        && request.Success.Concat(request.Failure).All(static op => op.RequestRange.RangeEnd.IsEmpty || op.RequestRange.Limit is > 0 and <= PairsPerStep);
+
+    private static async Task<T> Scan<T>(Func<T> scan)
+    {
+        KeyRangeMetrics.ActiveScans.Add(1);
+        try
+        {
+            return await Task.Run(scan);
+        }
+        catch (OperationCanceledException)
+        {
+            KeyRangeMetrics.AbandonedScans.Add(1);
+            throw;
+        }
+        finally
+        {
+            KeyRangeMetrics.ActiveScans.Add(-1);
+        }
+    }
+}

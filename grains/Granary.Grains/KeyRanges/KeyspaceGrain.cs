@@ -1,0 +1,109 @@
+using Google.Protobuf;
+using Granary.Grains.Hosting;
+using Granary.Grains.Placement;
+using Granary.Grains.Tracing;
+using Granary.Log.Commits;
+using Granary.Mvcc.Errors;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+using Granary.Storage.Replicas;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.KeyRanges;
+
+/// <summary>
+/// Coordinates writes that touch several ranges: holds them still in key order, decides on the state that none of them can change,
+/// commits at one revision, lets them go. And compacts, which concerns all.
+/// </summary>
+[Reentrant, KeepAlive, LeaderPlacement]
+internal sealed class KeyspaceGrain(
+    Replica replica, ICommitLog log, LatchTable latches, CompactionWorker compaction, KeyRangeOptions options) : Grain, IKeyspaceGrain
+{
+    private const int MaxRefusals = 100;
+
+    public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
+        (DeleteRangeResponse)await Coordinate(request, RangesTouched.By(request, Ranges), cancellationToken);
+
+    public async ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) =>
+        (TxnResponse)await Coordinate(request, RangesTouched.By(request, Ranges), cancellationToken);
+
+    public async ValueTask<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await log.Compact(request.Revision);
+            compaction.Wake();
+        }
+        catch (EtcdException exception) when (exception.Error == EtcdError.Compacted && request.Physical)
+        {
+            await compaction.Finished(cancellationToken);
+            throw;
+        }
+
+        if (request.Physical)
+        {
+            await compaction.Finished(cancellationToken);
+        }
+
+        return new CompactionResponse { Header = new ResponseHeader { Revision = replica.State.Revision } };
+    }
+
+    private RangeMap Ranges => replica.State.Ranges!;
+
+    private async Task<IMessage> Coordinate(IMessage request, IReadOnlyList<RangeId> ranges, CancellationToken cancellationToken)
+    {
+        var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
+        using var write = new PendingWrite(request, 0, GrainTrace.Caller(), cancellationToken);
+        for (var refusals = 0; refusals < MaxRefusals; refusals++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var latch = latches.Open(options.LatchLifetime);
+            var held = new List<IKeyRangeGrain>();
+            try
+            {
+                foreach (var range in ranges)
+                {
+                    var grain = GrainFactory.GetGrain<IKeyRangeGrain>(KeyRangeGrainKey.Of(term, range));
+                    held.Add(grain);
+                    await grain.Latch(latch, cancellationToken);
+                }
+
+                cancellationToken.ThrowIfCancellationRequested();
+                write.TryTake();
+                if (await TryCommit(write, term, latch))
+                {
+                    write.Answer();
+                    return await write.Completion;
+                }
+            }
+            finally
+            {
+                foreach (var grain in held)
+                {
+                    await grain.Release(latch);
+                }
+
+                latches.Close(latch);
+            }
+
+            KeyRangeMetrics.Refused.Add(1);
+        }
+
+        throw new EtcdException(EtcdError.Timeout);
+    }
+
+    private async Task<bool> TryCommit(PendingWrite write, long term, Guid latch)
+    {
+        using var view = replica.View();
+        var evaluation = new BatchEvaluation(view);
+        write.Decide(evaluation);
+        return evaluation.Commits.Count == 0
+            || await log.Append(new CommitBatch(
+                evaluation,
+                term,
+                view.State.Ranges!.Version,
+                () => latches.TryCommit(latch),
+                write.Caller == default ? [] : [write.Caller])) == AppendOutcome.Committed;
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Granary.Mvcc.Evaluation;
+using Granary.Protos;
+
+namespace Granary.Grains.KeyRanges;
+
+/// <summary>One write that waits for its batch, and then for the answer. Its caller may leave until it is taken into a batch.</summary>
+internal sealed class PendingWrite : IDisposable
+{
+    private const int Queued = 0;
+    private const int Taken = 1;
+    private const int Left = 2;
+
+    private readonly TaskCompletionSource<IMessage> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly IMessage _request;
+    private readonly CancellationToken _cancellationToken;
+    private readonly CancellationTokenRegistration _registration;
+    private int _state;
+    private IMessage? _answer;
+    private Exception? _error;
+
+    public PendingWrite(IMessage request, int sizeBytes, ActivityContext caller, CancellationToken cancellationToken)
+    {
+        _request = request;
+        SizeBytes = sizeBytes;
+        Caller = caller;
+        _cancellationToken = cancellationToken;
+        _registration = cancellationToken.UnsafeRegister(static state => ((PendingWrite)state!).Leave(), this);
+    }
+
+    public int SizeBytes { get; }
+
+    public ActivityContext Caller { get; }
+
+    public Task<IMessage> Completion => _completion.Task;
+
+    /// <summary>Takes the write into a batch; false when its caller has left, and then it must not be written.</summary>
+    public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Queued) == Queued;
+
+    /// <summary>Decides the request; what comes out is kept until the batch is committed.</summary>
+    public void Decide(BatchEvaluation evaluation)
+    {
+        (_answer, _error) = (null, null);
+        using var span = Tracing.GrainTrace.StartWork("evaluate", Caller);
+        try
+        {
+            _answer = _request switch
+            {
+                PutRequest put => evaluation.Put(put),
+                TxnRequest txn => evaluation.Txn(txn, _cancellationToken),
+                DeleteRangeRequest delete => evaluation.DeleteRange(delete, _cancellationToken),
+                _ => throw new InvalidOperationException($"{_request.Descriptor.Name} is no write."),
+            };
+        }
+        catch (Exception exception)
+        {
+            _error = exception;
+        }
+    }
+
+    /// <summary>Gives the caller what was decided.</summary>
+    public void Answer()
+    {
+        if (_answer is not null)
+        {
+            _completion.TrySetResult(_answer);
+        }
+        else if (_error is OperationCanceledException)
+        {
+            _completion.TrySetCanceled(_cancellationToken);
+        }
+        else
+        {
+            _completion.TrySetException(_error!);
+        }
+    }
+
+    public void Fail(Exception exception) => _completion.TrySetException(exception);
+
+    public void Dispose() => _registration.Dispose();
+
+    private void Leave()
+    {
+        if (Interlocked.CompareExchange(ref _state, Left, Queued) == Queued)
+        {
+            KeyRangeMetrics.Cancelled.Add(1);
+            _completion.TrySetCanceled(_cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,443 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
+using Granary.Log.Segments;
+using Granary.Mvcc.Errors;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Storage.Replicas;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Log.Commits;
+
+/// <summary>
+/// Orders, makes durable and applies: one thread takes whatever waits, gives it indexes and revisions, flushes once for all of it,
+/// applies it to the replica and answers. Nothing is answered or visible before it is durable.
+/// </summary>
+public sealed partial class CommitLog : ICommitLog, IDisposable
+{
+    private static readonly Meter Meter = new(CommitLogMetrics.Name);
+    private static readonly Histogram<double> FlushSeconds = Meter.CreateHistogram<double>(
+        "granary.log.flush.duration", "s", "Time to make one group of records durable.");
+
+    private static readonly Histogram<int> GroupCommits = Meter.CreateHistogram<int>(
+        "granary.log.group.commits", description: "Commits that shared one flush.");
+
+    // How often, and with what, a log that was full is asked whether it has room again when nobody writes.
+    private static readonly TimeSpan ShortageCheckInterval = TimeSpan.FromSeconds(1);
+    private const int TypicalRecordBytes = 4096;
+
+    private readonly IRecordLog _records;
+    private readonly Replica _replica;
+    private readonly CommitLogOptions _options;
+    private readonly ILogger _logger;
+    private readonly Thread _thread;
+    private readonly ByteWriter _encoded = new();
+
+    // Held to hand over work; the thread waits on it.
+    private readonly object _gate = new();
+    private List<PendingRecord> _waiting = [];
+    private bool _stopping;
+
+    // The revision and compaction after everything that has its place in the log, applied or not.
+    private long _lastRevision;
+    private long _compactedRevision;
+    private readonly long _rangeMapVersion;
+
+    // Bytes appended since the replica was last flushed: what a crash would have to replay.
+    private long _bytesToReplay;
+    private Task _replicaFlush = Task.CompletedTask;
+    private volatile string? _failure;
+    private volatile string? _shortage;
+
+    private CommitLog(IRecordLog records, Replica replica, CommitLogOptions options, ILogger logger)
+    {
+        _records = records;
+        _replica = replica;
+        _options = options;
+        _logger = logger;
+        BeginTerm();
+        _lastRevision = replica.State.Revision;
+        _compactedRevision = replica.State.CompactedRevision;
+        _rangeMapVersion = replica.State.Ranges!.Version;
+        _thread = new Thread(Run) { IsBackground = true, Name = "granary commit log" };
+        _thread.Start();
+    }
+
+    public long Term => _replica.State.Term;
+
+    public string? Failure => _failure;
+
+    public string? Shortage => _shortage;
+
+    /// <summary>Takes over a log whose records have all been applied to the replica, and begins a new term in it.</summary>
+    /// <exception cref="LogFullException">There is no room for the record that begins the term.</exception>
+    /// <exception cref="LogFailedException">It could not be made durable.</exception>
+    public static CommitLog Open(IRecordLog records, Replica replica, CommitLogOptions options, ILogger logger) =>
+        new(records, replica, options, logger);
+
+    public Task<AppendOutcome> Append(CommitBatch batch)
+    {
+        var pending = new PendingBatch(batch);
+        Enqueue(pending);
+        return pending.Completion.Task;
+    }
+
+    public Task Compact(long revision)
+    {
+        var pending = new PendingCompaction(revision);
+        Enqueue(pending);
+        return pending.Completion.Task;
+    }
+
+    /// <summary>Finishes what waits, puts the replica on stable storage and ends the log: there is nothing to replay afterwards.</summary>
+    public void Close()
+    {
+        lock (_gate)
+        {
+            if (_stopping)
+            {
+                return;
+            }
+
+            _stopping = true;
+            Monitor.Pulse(_gate);
+        }
+
+        _thread.Join();
+        ((IAsyncResult)_replicaFlush).AsyncWaitHandle.WaitOne();
+        if (_failure is null)
+        {
+            _records.Recycle(_replica.Flush());
+            _records.Close();
+        }
+    }
+
+    public void Dispose()
+    {
+        Close();
+        _records.Dispose();
+    }
+
+    private void BeginTerm()
+    {
+        var state = _replica.State;
+        var term = new TermRecord(
+            state.Term + 1,
+            state.ClusterId != 0 ? state.ClusterId : NewId(),
+            state.MemberId != 0 ? state.MemberId : NewId(),
+            state.Ranges ?? _options.InitialRanges);
+        Encode(term);
+        var index = AppendEncoded();
+        _records.Flush();
+        _replica.Apply(index, term);
+        _replica.Publish();
+        if (state.ClusterId == 0)
+        {
+            // From now on the store knows that there was a log: should that ever be gone, it is missed.
+            _replica.Flush();
+        }
+    }
+
+    // Positive as a signed number as well: some clients know no other.
+    private static ulong NewId() => (BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) >> 1) | 1;
+
+    private void Enqueue(PendingRecord pending)
+    {
+        lock (_gate)
+        {
+            if (_failure is null && !_stopping)
+            {
+                _waiting.Add(pending);
+                Monitor.Pulse(_gate);
+                return;
+            }
+        }
+
+        pending.Fail(new EtcdException(EtcdError.Stopped));
+    }
+
+    private void Run()
+    {
+        var group = new List<PendingRecord>();
+        while (true)
+        {
+            lock (_gate)
+            {
+                while (_waiting.Count == 0)
+                {
+                    if (_stopping)
+                    {
+                        return;
+                    }
+
+                    if (!Monitor.Wait(_gate, _shortage is null ? Timeout.InfiniteTimeSpan : ShortageCheckInterval)
+                        && _records.HasRoomFor(TypicalRecordBytes))
+                    {
+                        _shortage = null;
+                    }
+                }
+
+                (group, _waiting) = (_waiting, group);
+            }
+
+            try
+            {
+                Commit(group);
+            }
+            catch (Exception exception)
+            {
+                FailForGood(group, exception);
+            }
+
+            group.Clear();
+        }
+    }
+
+    private void Commit(List<PendingRecord> group)
+    {
+        using var span = StartSpan(group);
+        var commits = 0;
+        foreach (var pending in group)
+        {
+            if (Place(pending) is { } record)
+            {
+                Encode(record);
+                if (_encoded.Written.Length > _records.MaxRecordBytes)
+                {
+                    pending.Fail(new EtcdException(EtcdError.RequestTooLarge));
+                    continue;
+                }
+
+                try
+                {
+                    pending.Index = AppendEncoded();
+                }
+                catch (LogFullException exception)
+                {
+                    NoteShortage(exception);
+                    pending.Fail(new EtcdException(EtcdError.NoSpace));
+                    continue;
+                }
+
+                pending.Record = record;
+                commits += Advance(record);
+            }
+        }
+
+        if (group.TrueForAll(static pending => pending.Record is null))
+        {
+            return;
+        }
+
+        var start = Stopwatch.GetTimestamp();
+        _records.Flush();
+        FlushSeconds.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        GroupCommits.Record(commits);
+        _shortage = null;
+
+        using (span is null ? null : CommitLogMetrics.Source.StartActivity("apply"))
+        {
+            foreach (var pending in group)
+            {
+                if (pending.Record is { } record)
+                {
+                    _replica.Apply(pending.Index, record);
+                }
+            }
+
+            _replica.Publish();
+        }
+
+        span?.SetTag("granary.revision", _lastRevision);
+        foreach (var pending in group)
+        {
+            if (pending.Record is not null)
+            {
+                pending.Commit();
+            }
+        }
+
+        if (_bytesToReplay >= _options.MaxReplayBytes && _replicaFlush.IsCompleted)
+        {
+            _bytesToReplay = 0;
+            _replicaFlush = Task.Run(FlushReplica);
+        }
+    }
+
+    private void Encode(LogRecord record)
+    {
+        _encoded.Clear();
+        record.Encode(_encoded);
+    }
+
+    private long AppendEncoded()
+    {
+        _records.BeginRecord(_encoded.Written.Length).Write(_encoded.Written);
+        _bytesToReplay += _encoded.Written.Length;
+        return _records.EndRecord();
+    }
+
+    /// <summary>Gives a record its place behind all others, or answers why it has none.</summary>
+    private LogRecord? Place(PendingRecord pending)
+    {
+        switch (pending)
+        {
+            case PendingCompaction compaction:
+                if (CompactionRules.Check(compaction.Revision, _compactedRevision, _lastRevision) is { } error)
+                {
+                    compaction.Fail(new EtcdException(error));
+                    return null;
+                }
+
+                return new CompactionRecord(compaction.Revision);
+
+            case PendingBatch { Batch: var batch } waiting:
+                if (batch.Term != Term)
+                {
+                    waiting.Fail(new EtcdException(EtcdError.LeaderChanged));
+                    return null;
+                }
+
+                var first = _lastRevision + 1;
+                if (batch.RangeMapVersion != _rangeMapVersion
+                    || (batch.Evaluation.ReliesOnFirstRevision && batch.Evaluation.FirstRevision != first)
+                    || batch.Fence?.Invoke() is false)
+                {
+                    waiting.Completion.TrySetResult(AppendOutcome.Refused);
+                    return null;
+                }
+
+                batch.Evaluation.MoveTo(first);
+                return new CommitsRecord(first, batch.Evaluation.Commits);
+
+            default:
+                throw new InvalidOperationException($"{pending.GetType().Name} has no place in the log.");
+        }
+    }
+
+    private int Advance(LogRecord record)
+    {
+        switch (record)
+        {
+            case CompactionRecord compaction:
+                _compactedRevision = compaction.Revision;
+                return 0;
+            case CommitsRecord commits:
+                _lastRevision += commits.Commits.Count;
+                return commits.Commits.Count;
+            default:
+                return 0;
+        }
+    }
+
+    private void FlushReplica()
+    {
+        try
+        {
+            _records.Recycle(_replica.Flush());
+        }
+        catch (Exception exception)
+        {
+            // The log keeps what is not flushed, until it is full: then writes are refused, and no sooner.
+            Log.ReplicaFlushFailed(_logger, exception);
+        }
+    }
+
+    private void FailForGood(List<PendingRecord> group, Exception exception)
+    {
+        List<PendingRecord> unwritten;
+        lock (_gate)
+        {
+            _failure = exception.Message;
+            (unwritten, _waiting) = (_waiting, []);
+        }
+
+        Log.Failed(_logger, exception);
+        foreach (var pending in group)
+        {
+            pending.Fail(new EtcdException(EtcdError.Timeout, outcomeUnknown: true));
+        }
+
+        foreach (var pending in unwritten)
+        {
+            pending.Fail(new EtcdException(EtcdError.Stopped));
+        }
+    }
+
+    private void NoteShortage(LogFullException exception)
+    {
+        if (_shortage is null)
+        {
+            Log.Full(_logger, exception.Message);
+        }
+
+        _shortage = exception.Message;
+    }
+
+    private static Activity? StartSpan(List<PendingRecord> group)
+    {
+        ActivityContext parent = default;
+        List<ActivityLink>? links = null;
+        foreach (var pending in group)
+        {
+            if (pending is PendingBatch { Batch.Requests: { Count: > 0 } requests })
+            {
+                links ??= [];
+                foreach (var request in requests)
+                {
+                    parent = parent == default ? request : parent;
+                    links.Add(new ActivityLink(request));
+                }
+            }
+        }
+
+        return links is null ? null : CommitLogMetrics.Source.StartActivity(ActivityKind.Internal, parent, links: links, name: "commit");
+    }
+
+    private abstract class PendingRecord
+    {
+        public LogRecord? Record { get; set; }
+
+        public long Index { get; set; }
+
+        public abstract void Commit();
+
+        public abstract void Fail(Exception exception);
+    }
+
+    private sealed class PendingBatch(CommitBatch batch) : PendingRecord
+    {
+        public CommitBatch Batch => batch;
+
+        public TaskCompletionSource<AppendOutcome> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public override void Commit() => Completion.TrySetResult(AppendOutcome.Committed);
+
+        public override void Fail(Exception exception) => Completion.TrySetException(exception);
+    }
+
+    private sealed class PendingCompaction(long revision) : PendingRecord
+    {
+        public long Revision => revision;
+
+        public TaskCompletionSource Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public override void Commit() => Completion.TrySetResult();
+
+        public override void Fail(Exception exception) => Completion.TrySetException(exception);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Critical, "The commit log failed; nothing is written any more, reads go on. Mend the cause and restart.")]
+        public static partial void Failed(ILogger logger, Exception exception);
+
+        [LoggerMessage(2, LogLevel.Error, "Writes are refused until there is space: {Reason}")]
+        public static partial void Full(ILogger logger, string reason);
+
+        [LoggerMessage(3, LogLevel.Error, "The replica could not be flushed; the log keeps its records.")]
+        public static partial void ReplicaFlushFailed(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,13 @@
+using Granary.Mvcc.Keys;
+
+namespace Granary.Log.Commits;
+
+/// <summary>How a commit log founds a cluster and how much a crash may have to replay.</summary>
+public sealed record CommitLogOptions
+{
+    /// <summary>The range map of a cluster that is founded now. One that exists keeps its own.</summary>
+    public RangeMap InitialRanges { get; init; } = RangeMap.SplitAt([]);
+
+    /// <summary>After so many bytes of log the replica is flushed, and the log before it is recycled.</summary>
+    public long MaxReplayBytes { get; init; } = 32 << 20;
+}

@@ -1,0 +1,22 @@
+namespace Granary.Log.Commits;
+
+/// <summary>The one total order of all writes of this term.</summary>
+public interface ICommitLog
+{
+    /// <summary>The term that this process leads.</summary>
+    long Term { get; }
+
+    /// <summary>Why nothing can be written any more, or null.</summary>
+    string? Failure { get; }
+
+    /// <summary>Why nothing can be written for the moment, or null.</summary>
+    string? Shortage { get; }
+
+    /// <summary>Puts a batch into the order, makes it durable and applies it.</summary>
+    /// <exception cref="Mvcc.Errors.EtcdException">It was not written, or its outcome is unknown.</exception>
+    Task<AppendOutcome> Append(CommitBatch batch);
+
+    /// <summary>Compacts to a revision: returns once no older one can be read.</summary>
+    /// <exception cref="Mvcc.Errors.EtcdException">The revision is compacted already or in the future, or as for a batch.</exception>
+    Task Compact(long revision);
+}

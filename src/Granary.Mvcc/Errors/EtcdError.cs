@@ -1,0 +1,31 @@
+using Grpc.Core;
+
+namespace Granary.Mvcc.Errors;
+
+/// <summary>One error of the etcd API: the gRPC code and the exact text that clients match on.</summary>
+/// <param name="Code">The gRPC status code on the wire.</param>
+/// <param name="Text">The exact status message.</param>
+public sealed record EtcdError(StatusCode Code, string Text)
+{
+    public static readonly EtcdError EmptyKey = new(StatusCode.InvalidArgument, "etcdserver: key is not provided");
+    public static readonly EtcdError KeyNotFound = new(StatusCode.InvalidArgument, "etcdserver: key not found");
+    public static readonly EtcdError ValueProvided = new(StatusCode.InvalidArgument, "etcdserver: value is provided");
+    public static readonly EtcdError LeaseProvided = new(StatusCode.InvalidArgument, "etcdserver: lease is provided");
+    public static readonly EtcdError TooManyOps = new(StatusCode.InvalidArgument, "etcdserver: too many operations in txn request");
+    public static readonly EtcdError DuplicateKey = new(StatusCode.InvalidArgument, "etcdserver: duplicate key given in txn request");
+    public static readonly EtcdError InvalidSortOption = new(StatusCode.InvalidArgument, "etcdserver: invalid sort option");
+    public static readonly EtcdError RequestTooLarge = new(StatusCode.InvalidArgument, "etcdserver: request is too large");
+    public static readonly EtcdError Compacted = new(StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted");
+    public static readonly EtcdError FutureRevision = new(StatusCode.OutOfRange, "etcdserver: mvcc: required revision is a future revision");
+    public static readonly EtcdError LeaseNotFound = new(StatusCode.NotFound, "etcdserver: requested lease not found");
+    public static readonly EtcdError StreamSortOrder = new(StatusCode.Unimplemented, "RangeStream does not support custom sort orders");
+    public static readonly EtcdError StreamFilter = new(StatusCode.Unimplemented, "RangeStream does not support revision filters");
+
+    /// <summary>etcd declares ResourceExhausted for this one, but what reaches a client is Unknown.</summary>
+    public static readonly EtcdError TooManyRequests = new(StatusCode.Unknown, "etcdserver: too many requests");
+
+    public static readonly EtcdError LeaderChanged = new(StatusCode.Unavailable, "etcdserver: leader changed");
+    public static readonly EtcdError Stopped = new(StatusCode.Unavailable, "etcdserver: server stopped");
+    public static readonly EtcdError Timeout = new(StatusCode.Unavailable, "etcdserver: request timed out");
+    public static readonly EtcdError NoSpace = new(StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded");
+}

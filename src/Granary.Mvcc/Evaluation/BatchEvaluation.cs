@@ -1,0 +1,365 @@
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using Granary.Mvcc.Errors;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+
+namespace Granary.Mvcc.Evaluation;
+
+/// <summary>
+/// Decides the outcome of write requests one after the other, each on the state that the one before it left: the responses
+/// and the effects, nothing else. It assumes that the batch gets the revisions right behind the committed state;
+/// when the log gives others, <see cref="MoveTo"/> moves all that was assumed.
+/// </summary>
+public sealed class BatchEvaluation
+{
+    private readonly BatchView _view;
+    private readonly List<IReadOnlyList<Effect>> _commits = [];
+    private readonly List<IMessage> _responses = [];
+    private List<Effect> _effects = [];
+
+    public BatchEvaluation(IKeyspaceView committed)
+    {
+        _view = new BatchView(committed);
+        FirstRevision = committed.Revision + 1;
+    }
+
+    /// <summary>The revision of the first commit; the others follow it without a gap.</summary>
+    public long FirstRevision { get; private set; }
+
+    /// <summary>The effects of each request that changed something, in order. One commit, one revision.</summary>
+    public IReadOnlyList<IReadOnlyList<Effect>> Commits => _commits;
+
+    /// <summary>
+    /// True when an outcome rests on the number that a revision of this very batch will have: then no other first revision will do.
+    /// </summary>
+    public bool ReliesOnFirstRevision { get; private set; }
+
+    public PutResponse Put(PutRequest request) =>
+        Decide(
+            request,
+            static (self, request, _) =>
+            {
+                self.CheckPut(request, leaseFirst: true);
+                return self.ApplyPut(request);
+            },
+            default);
+
+    public DeleteRangeResponse DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
+        Decide(request, static (self, request, token) => self.ApplyDelete(request, token), cancellationToken);
+
+    public TxnResponse Txn(TxnRequest request, CancellationToken cancellationToken) =>
+        Decide(
+            request,
+            static (self, request, token) =>
+            {
+                var path = self.ChoosePath(request, token);
+                self.CheckPuts(path);
+                self.CheckRanges(path);
+                var response = self.ApplyPath(path, token);
+                response.Header = self.Header();
+                return response;
+            },
+            cancellationToken);
+
+    /// <summary>Moves every revision that this evaluation assumed to where the log has put the batch.</summary>
+    public void MoveTo(long firstRevision)
+    {
+        var distance = firstRevision - FirstRevision;
+        if (distance == 0)
+        {
+            return;
+        }
+
+        if (ReliesOnFirstRevision)
+        {
+            throw new InvalidOperationException("A batch that relies on its first revision was given another one.");
+        }
+
+        var shift = new RevisionShift(_view.Committed.Revision, distance);
+        foreach (var commit in _commits)
+        {
+            foreach (var effect in commit)
+            {
+                shift.Move(effect.Pair);
+            }
+        }
+
+        for (var i = 0; i < _responses.Count; i++)
+        {
+            shift.Move(_responses[i]);
+        }
+
+        for (var i = 0; i < _commits.Count; i++)
+        {
+            _commits[i] = shift.Moved(_commits[i]);
+        }
+
+        FirstRevision = firstRevision;
+    }
+
+    private TResponse Decide<TRequest, TResponse>(
+        TRequest request,
+        Func<BatchEvaluation, TRequest, CancellationToken, TResponse> decide,
+        CancellationToken cancellationToken)
+        where TResponse : IMessage
+    {
+        var before = _view.Revision;
+        try
+        {
+            var response = decide(this, request, cancellationToken);
+            if (_effects.Count > 0)
+            {
+                _commits.Add(_effects);
+                _effects = [];
+            }
+
+            _view.Keep();
+            _responses.Add(response);
+            return response;
+        }
+        catch
+        {
+            _effects.Clear();
+            _view.Undo();
+            _view.Revision = before;
+            throw;
+        }
+    }
+
+    private ResponseHeader Header() => new() { Revision = _view.Revision };
+
+    // The revision that the request at work gives to what it changes.
+    private long OwnRevision => FirstRevision + _commits.Count;
+
+    private void CheckPut(PutRequest request, bool leaseFirst)
+    {
+        if (leaseFirst)
+        {
+            CheckLease(request);
+        }
+
+        if ((request.IgnoreValue || request.IgnoreLease) && _view.Find(request.Key, _view.Revision) is null)
+        {
+            throw new EtcdException(EtcdError.KeyNotFound);
+        }
+
+        if (!leaseFirst)
+        {
+            CheckLease(request);
+        }
+    }
+
+    private void CheckLease(PutRequest request)
+    {
+        if (request.Lease != 0 && !_view.HasLease(request.Lease))
+        {
+            throw new EtcdException(EtcdError.LeaseNotFound);
+        }
+    }
+
+    private PutResponse ApplyPut(PutRequest request)
+    {
+        var revision = OwnRevision;
+        var previous = _view.Find(request.Key, _view.Revision);
+        if (previous is null && (request.IgnoreValue || request.IgnoreLease))
+        {
+            // There before the txn, deleted by it: nothing to keep, so the whole txn is refused.
+            throw new EtcdException(EtcdError.KeyNotFound);
+        }
+
+        var pair = new KeyValue
+        {
+            Key = request.Key,
+            Value = request.IgnoreValue ? previous!.Value : request.Value,
+            Lease = request.IgnoreLease ? previous!.Lease : request.Lease,
+            ModRevision = revision,
+            CreateRevision = previous?.CreateRevision ?? revision,
+            Version = (previous?.Version ?? 0) + 1,
+        };
+        Change(new Effect(false, pair, previous?.ModRevision ?? 0, previous), pair);
+
+        var response = new PutResponse { Header = Header() };
+        if (request.PrevKv && previous is not null)
+        {
+            response.PrevKv = previous;
+        }
+
+        return response;
+    }
+
+    private DeleteRangeResponse ApplyDelete(DeleteRangeRequest request, CancellationToken cancellationToken)
+    {
+        var keys = new KeyRange(request.Key, request.RangeEnd);
+        var found = new List<KeyValue>();
+        if (keys.IsSingleKey)
+        {
+            if (_view.Find(request.Key, _view.Revision) is { } pair)
+            {
+                found.Add(pair);
+            }
+        }
+        else if (!keys.IsEmpty)
+        {
+            using var cursor = _view.Scan(keys, _view.Revision);
+            while (cursor.MoveNext())
+            {
+                found.Add(cursor.Read(request.PrevKv));
+                if (found.Count % 1024 == 0)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+            }
+        }
+
+        var revision = OwnRevision;
+        var valuesAtHand = keys.IsSingleKey || request.PrevKv;
+        foreach (var pair in found)
+        {
+            // The pairs of this batch are nowhere but here, so they are always passed on whole.
+            var previous = valuesAtHand ? pair : _view.ChangedPair(pair.Key);
+            Change(new Effect(true, new KeyValue { Key = pair.Key, ModRevision = revision }, pair.ModRevision, previous), null);
+        }
+
+        var response = new DeleteRangeResponse { Header = Header(), Deleted = found.Count };
+        if (request.PrevKv)
+        {
+            response.PrevKvs.AddRange(found);
+        }
+
+        return response;
+    }
+
+    private void Change(Effect effect, KeyValue? pair)
+    {
+        _effects.Add(effect);
+        _view.Set(effect.Pair.Key, pair);
+        _view.Revision = effect.Pair.ModRevision;
+    }
+
+    /// <summary>The branches that the compares choose, all of them decided on the state before the txn.</summary>
+    private TxnPath ChoosePath(TxnRequest request, CancellationToken cancellationToken)
+    {
+        var succeeded = true;
+        foreach (var compare in request.Compare)
+        {
+            if (!CompareEvaluation.Holds(compare, _view, NoteRevisionRead, cancellationToken))
+            {
+                succeeded = false;
+                break;
+            }
+        }
+
+        var path = new TxnPath(succeeded, succeeded ? request.Success : request.Failure);
+        foreach (var op in path.Ops)
+        {
+            if (op.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
+            {
+                (path.Nested ??= []).Add(ChoosePath(op.RequestTxn, cancellationToken));
+            }
+        }
+
+        return path;
+    }
+
+    private void NoteRevisionRead(KeyValue pair)
+    {
+        if (pair.ModRevision > _view.Committed.Revision)
+        {
+            ReliesOnFirstRevision = true;
+        }
+    }
+
+    private void CheckPuts(TxnPath path)
+    {
+        var nested = 0;
+        foreach (var op in path.Ops)
+        {
+            if (op.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
+            {
+                CheckPuts(path.Nested![nested++]);
+            }
+            else if (op.RequestCase == RequestOp.RequestOneofCase.RequestPut)
+            {
+                CheckPut(op.RequestPut, leaseFirst: false);
+            }
+        }
+    }
+
+    private void CheckRanges(TxnPath path)
+    {
+        var nested = 0;
+        foreach (var op in path.Ops)
+        {
+            if (op.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
+            {
+                CheckRanges(path.Nested![nested++]);
+            }
+            else if (op.RequestCase == RequestOp.RequestOneofCase.RequestRange && op.RequestRange.Revision is not 0 and var revision)
+            {
+                // Not "below 1 means current", as outside of a txn.
+                if (revision > _view.Committed.Revision)
+                {
+                    throw new EtcdException(EtcdError.FutureRevision);
+                }
+
+                if (revision < _view.CompactedRevision)
+                {
+                    throw new EtcdException(EtcdError.Compacted);
+                }
+            }
+        }
+    }
+
+    private TxnResponse ApplyPath(TxnPath path, CancellationToken cancellationToken)
+    {
+        var response = new TxnResponse { Succeeded = path.Succeeded };
+        response.Responses.Capacity = path.Ops.Count;
+        var nested = 0;
+        foreach (var op in path.Ops)
+        {
+            var answer = new ResponseOp();
+            switch (op.RequestCase)
+            {
+                case RequestOp.RequestOneofCase.RequestRange:
+                    answer.ResponseRange = ApplyRange(op.RequestRange, cancellationToken);
+                    break;
+                case RequestOp.RequestOneofCase.RequestPut:
+                    answer.ResponsePut = ApplyPut(op.RequestPut);
+                    break;
+                case RequestOp.RequestOneofCase.RequestDeleteRange:
+                    answer.ResponseDeleteRange = ApplyDelete(op.RequestDeleteRange, cancellationToken);
+                    break;
+                default:
+                    answer.ResponseTxn = ApplyPath(path.Nested![nested++], cancellationToken);
+                    answer.ResponseTxn.Header = new ResponseHeader();
+                    break;
+            }
+
+            response.Responses.Add(answer);
+        }
+
+        return response;
+    }
+
+    private RangeResponse ApplyRange(RangeRequest request, CancellationToken cancellationToken)
+    {
+        if (RangeEvaluation.HasFilter(request) && _view.HasChanges)
+        {
+            // A filter may have weighed revisions that are only assumed yet.
+            ReliesOnFirstRevision = true;
+        }
+
+        return RangeEvaluation.Run(request, _view, cancellationToken);
+    }
+
+    private sealed class TxnPath(bool succeeded, RepeatedField<RequestOp> ops)
+    {
+        public bool Succeeded => succeeded;
+
+        public RepeatedField<RequestOp> Ops => ops;
+
+        /// <summary>The paths of the nested txns among the operations, in their order.</summary>
+        public List<TxnPath>? Nested { get; set; }
+    }
+}

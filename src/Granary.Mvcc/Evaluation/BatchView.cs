@@ -1,0 +1,155 @@
+using Google.Protobuf;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+
+namespace Granary.Mvcc.Evaluation;
+
+/// <summary>A committed state with the effects of a batch on top of it that is not committed yet.</summary>
+internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
+{
+    // The newest pair of each key that the batch touched; null where it deleted the key.
+    private readonly Dictionary<ByteString, KeyValue?> _changed = [];
+
+    // What _changed held before each change of the request at work, newest last.
+    private readonly List<(ByteString Key, bool WasChanged, KeyValue? Before)> _undo = [];
+
+    /// <summary>The revision that the batch has reached so far, if nobody else commits before it.</summary>
+    public long Revision { get; set; } = committed.Revision;
+
+    public long CompactedRevision => committed.CompactedRevision;
+
+    public IKeyspaceView Committed => committed;
+
+    public bool HasChanges => _changed.Count > 0;
+
+    /// <summary>The pair that the batch gave to <paramref name="key"/>, or null when it did not touch it.</summary>
+    public KeyValue? ChangedPair(ByteString key) => _changed.GetValueOrDefault(key);
+
+    public bool HasLease(long id) => committed.HasLease(id);
+
+    public KeyValue? Find(ByteString key, long revision)
+    {
+        if (revision != Revision)
+        {
+            return committed.Find(key, revision);
+        }
+
+        return _changed.Count > 0 && _changed.TryGetValue(key, out var changed) ? changed : committed.Find(key, committed.Revision);
+    }
+
+    public IPairCursor Scan(KeyRange keys, long revision)
+    {
+        if (revision != Revision)
+        {
+            return committed.Scan(keys, revision);
+        }
+
+        if (_changed.Count == 0)
+        {
+            return committed.Scan(keys, committed.Revision);
+        }
+
+        var changed = new List<KeyValuePair<ByteString, KeyValue?>>();
+        foreach (var entry in _changed)
+        {
+            if (keys.Contains(entry.Key))
+            {
+                changed.Add(entry);
+            }
+        }
+
+        changed.Sort(static (a, b) => KeyRange.Compare(a.Key, b.Key));
+        return new MergedCursor(committed.Scan(keys, committed.Revision), changed);
+    }
+
+    public void Set(ByteString key, KeyValue? pair)
+    {
+        _undo.Add((key, _changed.TryGetValue(key, out var before), before));
+        _changed[key] = pair;
+    }
+
+    /// <summary>What was set since the last call stays.</summary>
+    public void Keep() => _undo.Clear();
+
+    /// <summary>What was set since the last <see cref="Keep"/> never was.</summary>
+    public void Undo()
+    {
+        for (var i = _undo.Count - 1; i >= 0; i--)
+        {
+            var (key, wasChanged, before) = _undo[i];
+            if (wasChanged)
+            {
+                _changed[key] = before;
+            }
+            else
+            {
+                _changed.Remove(key);
+            }
+        }
+
+        _undo.Clear();
+    }
+
+    /// <summary>Committed pairs and changed ones in one key order; a changed key hides its committed pair.</summary>
+    private sealed class MergedCursor(IPairCursor committed, List<KeyValuePair<ByteString, KeyValue?>> changed) : IPairCursor
+    {
+        private int _position = -1;
+        private KeyValue? _committed;
+        private KeyValue? _current;
+        private bool _committedIsNext;
+        private bool _started;
+
+        public bool MoveNext()
+        {
+            while (true)
+            {
+                if (!_started || _committedIsNext)
+                {
+                    _started = true;
+                    _committed = committed.MoveNext() ? committed.Read(withValue: false) : null;
+                    _committedIsNext = false;
+                }
+
+                var next = _position + 1;
+                if (next >= changed.Count)
+                {
+                    _current = null;
+                    _committedIsNext = _committed is not null;
+                    return _committedIsNext;
+                }
+
+                var order = _committed is null ? 1 : KeyRange.Compare(_committed.Key, changed[next].Key);
+                if (order < 0)
+                {
+                    _current = null;
+                    _committedIsNext = true;
+                    return true;
+                }
+
+                _position = next;
+                if (order == 0)
+                {
+                    _committedIsNext = true;
+                }
+
+                if (changed[next].Value is { } pair)
+                {
+                    _current = pair;
+                    return true;
+                }
+            }
+        }
+
+        public KeyValue Read(bool withValue)
+        {
+            if (_current is null)
+            {
+                return withValue ? committed.Read(withValue: true) : _committed!;
+            }
+
+            return withValue ? _current : RangeEvaluation.WithoutValue(_current);
+        }
+
+        public void Dispose() => committed.Dispose();
+    }
+}

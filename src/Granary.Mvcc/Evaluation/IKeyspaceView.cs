@@ -1,0 +1,24 @@
+using Google.Protobuf;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+
+namespace Granary.Mvcc.Evaluation;
+
+/// <summary>One consistent state of the keyspace with its whole uncompacted history.</summary>
+public interface IKeyspaceView
+{
+    /// <summary>The store's revision in this state.</summary>
+    long Revision { get; }
+
+    /// <summary>The revision of the last compaction, or -1 when there was none.</summary>
+    long CompactedRevision { get; }
+
+    /// <summary>Whether a lease exists in this state.</summary>
+    bool HasLease(long id);
+
+    /// <summary>The pair that <paramref name="key"/> has at <paramref name="revision"/>, or null. Not to be changed by the caller.</summary>
+    KeyValue? Find(ByteString key, long revision);
+
+    /// <summary>The pairs of <paramref name="keys"/> at <paramref name="revision"/>, in key order.</summary>
+    IPairCursor Scan(KeyRange keys, long revision);
+}

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Granary.Server.Hosting;
+
+namespace Granary.Server.Configuration;
+
+/// <summary>The <c>granary</c> command.</summary>
+internal static class CommandLine
+{
+    private const int UsageExitCode = 2;
+
+    public static async Task<int> Run(string[] args)
+    {
+        var root = new RootCommand("Granary: a strongly consistent key-value store that speaks the etcd v3 API. Without a command it serves.");
+        var serve = new Command("serve", "Run a server (the default).");
+        foreach (var command in (Command[])[root, serve])
+        {
+            AddServe(command);
+        }
+
+        root.Subcommands.Add(serve);
+        foreach (var option in root.Options.OfType<VersionOption>().ToArray())
+        {
+            root.Options.Remove(option);
+        }
+
+        var version = new Option<bool>("--version") { Description = "Print the versions: etcd's that clients are told, and Granary's." };
+        root.Options.Add(version);
+
+        var parsed = root.Parse([.. args.Select(DoubleDash)]);
+        if (parsed.GetValue(version))
+        {
+            Console.WriteLine($"etcd Version: {ProductVersion.Etcd}");
+            Console.WriteLine($"Granary Version: {ProductVersion.Granary}");
+            Console.WriteLine($".NET Version: {Environment.Version}");
+            return 0;
+        }
+
+        if (parsed.Errors.Count > 0)
+        {
+            Console.Error.WriteLine($"granary: {parsed.Errors[0].Message}");
+            Console.Error.WriteLine("usage: granary [serve] [--FLAG=VALUE ...]; granary --help lists the flags");
+            return UsageExitCode;
+        }
+
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    }
+
+    private static void AddServe(Command command)
+    {
+        var configFile = new Option<string>("--config-file")
+        {
+            Description = "YAML file of settings, keys named as the flags; then the only source. [environment: ETCD_CONFIG_FILE]",
+            HelpName = "FILE",
+        };
+        command.Options.Add(configFile);
+        var options = new Dictionary<string, Option<string>>();
+        foreach (var flag in Flags.Effective)
+        {
+            options.Add(flag.Name, Add(command, flag.Name, $"{flag.Help} [environment: {flag.EnvironmentVariable}]", flag.IsSwitch,
+                hidden: flag.Name.StartsWith("experimental-", StringComparison.Ordinal)));
+        }
+
+        foreach (var name in Flags.Ignored)
+        {
+            options.Add(name, Add(command, name, "Taken for etcd's sake; has no meaning here.", isSwitch: true, hidden: true));
+        }
+
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            var given = new Dictionary<string, string>();
+            foreach (var (name, option) in options)
+            {
+                if (parsed.GetResult(option) is { Implicit: false } result)
+                {
+                    given[name] = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "true";
+                }
+            }
+
+            return Serve(given, parsed.GetValue(configFile), cancellationToken);
+        });
+    }
+
+    private static Option<string> Add(Command command, string name, string help, bool isSwitch, bool hidden)
+    {
+        var option = new Option<string>("--" + name)
+        {
+            Description = help,
+            HelpName = "VALUE",
+            Hidden = hidden,
+            Arity = isSwitch ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
+        };
+        command.Options.Add(option);
+        return option;
+    }
+
+    private static async Task<int> Serve(Dictionary<string, string> flags, string? configFile, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var options = Settings.Read(
+                flags, configFile, Environment.GetEnvironmentVariables(), warning => Console.Error.WriteLine($"granary: warning: {warning}"));
+            await GranaryServer.Run(options, cancellationToken);
+            return 0;
+        }
+        catch (SettingsException exception)
+        {
+            await Console.Error.WriteLineAsync($"granary: {exception.Message}");
+            return exception.ExitCode;
+        }
+    }
+
+    // etcd takes long flags behind one dash as well.
+    private static string DoubleDash(string arg) =>
+        arg.Length > 2 && arg[0] == '-' && arg[1] != '-' && char.IsAsciiLetter(arg[1]) ? "-" + arg : arg;
+}

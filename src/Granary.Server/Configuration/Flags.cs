@@ -1,0 +1,89 @@
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Server.Configuration;
+
+/// <summary>All flags of the server. Those of etcd that mean nothing here are taken, so that its unit files and manifests work, and told of.</summary>
+internal static class Flags
+{
+    public static readonly IReadOnlyList<Flag> Effective =
+    [
+        new("name", "Name of this member (default: default).", (o, v) => o with { Name = v }),
+        new("data-dir", "Directory that holds everything (default: NAME.granary).", (o, v) => o with { DataDirectory = v }),
+        new("engine", "embedded: in the data directory; memory: gone with the process (default: embedded).",
+            (o, v) => o with { Engine = v switch { "embedded" => Engine.Embedded, "memory" => Engine.Memory, _ => throw new FormatException($"\"{v}\" is neither embedded nor memory") } },
+            IsOwn: true),
+        new("listen-client-urls", "Where to listen for clients, comma-separated: http://ADDRESS:PORT or unix://PATH (default: http://localhost:2379).",
+            (o, v) => o with { ListenClientUrls = [.. FlagValues.List(v).Select(ListenUrl.Parse)] }),
+        new("advertise-client-urls", "By which URLs clients reach this member (default: http://localhost:2379).",
+            (o, v) => o with { AdvertiseClientUrls = FlagValues.Urls(v) }),
+        new("initial-advertise-peer-urls", "By which URLs other members would reach this one (default: http://localhost:2380).",
+            (o, v) => o with { InitialAdvertisePeerUrls = FlagValues.Urls(v) }),
+        new("max-request-bytes", "Bytes of a write request at most (default: 1572864).",
+            (o, v) => o with { MaxRequestBytes = FlagValues.PositiveInt(v) }),
+        new("max-txn-ops", "Operations of a txn at most (default: 128).", (o, v) => o with { MaxTxnOps = FlagValues.PositiveInt(v) }),
+        new("max-concurrent-streams", "Calls of one connection at a time at most (default: 4294967295).",
+            (o, v) => o with { MaxConcurrentStreams = FlagValues.UnsignedInt(v) }),
+        new("quota-backend-bytes", "Size of the database that clients are told; 0 for 2 GiB, negative for none (default: 0).",
+            (o, v) => o with { QuotaBackendBytes = FlagValues.Long(v) is not 0 and var bytes ? bytes : 2L << 30 }),
+        .. Renamed("compaction-batch-limit", "Changes that one step of a compaction looks at (default: 1000).",
+            (o, v) => o with { CompactionBatchLimit = FlagValues.PositiveInt(v) }),
+        .. Renamed("compaction-sleep-interval", "Pause between two steps of a compaction (default: 10ms).",
+            (o, v) => o with { CompactionSleepInterval = FlagValues.Duration(v) }),
+        new("initial-range-splits", "Keys at which a new keyspace parts into ranges, comma-separated (default: none, one range).",
+            (o, v) => o with { InitialRangeSplits = FlagValues.List(v) }, IsOwn: true),
+        new("log-level", "debug, info, warn, error, panic or fatal (default: info).", (o, v) => o with { LogLevel = Level(v) }),
+        new("log-format", "text or json (default: text).",
+            (o, v) => o with { LogFormat = v switch { "text" or "console" => LogFormat.Text, "json" => LogFormat.Json, _ => throw new FormatException($"\"{v}\" is neither text nor json") } }),
+        .. Renamed("enable-distributed-tracing", "Send traces by OTLP (default: false).",
+            (o, v) => o with { Tracing = FlagValues.Bool(v) ? o.Tracing ?? DefaultTracing : null }, isSwitch: true),
+        .. Renamed("distributed-tracing-address", "HOST:PORT of the OTLP receiver, gRPC; Jaeger takes it on 4317 (default: localhost:4317).",
+            (o, v) => Traced(o, tracing => tracing with { Address = v })),
+        .. Renamed("distributed-tracing-service-name", "Name of this service in traces (default: granary).",
+            (o, v) => Traced(o, tracing => tracing with { ServiceName = v })),
+        .. Renamed("distributed-tracing-instance-id", "Tells several servers of one service apart (default: none).",
+            (o, v) => Traced(o, tracing => tracing with { ServiceInstanceId = v })),
+        .. Renamed("distributed-tracing-sampling-rate", "Of a million requests without a trace of their own, so many get one (default: 0).",
+            (o, v) => Traced(o, tracing => tracing with { SamplesPerMillion = (int)Math.Min(FlagValues.UnsignedInt(v), 1_000_000) })),
+    ];
+
+    /// <summary>Flags of etcd that have nothing to set here.</summary>
+    public static readonly IReadOnlySet<string> Ignored = new HashSet<string>
+    {
+        "wal-dir", "snapshot-count", "heartbeat-interval", "election-timeout", "initial-election-tick-advance", "listen-peer-urls",
+        "max-snapshots", "max-wals", "backend-batch-interval", "backend-batch-limit", "backend-bbolt-freelist-type",
+        "grpc-keepalive-min-time", "grpc-keepalive-interval", "grpc-keepalive-timeout", "socket-reuse-port", "socket-reuse-address",
+        "raft-read-timeout", "raft-write-timeout", "memory-mlock", "experimental-memory-mlock", "feature-gates", "initial-cluster",
+        "initial-cluster-state", "initial-cluster-token", "strict-reconfig-check", "pre-vote", "enable-v2", "v2-deprecation", "logger",
+        "log-outputs", "enable-log-rotation", "log-rotation-config-json", "warning-unary-request-duration",
+        "experimental-warning-unary-request-duration", "experimental-initial-corrupt-check", "experimental-corrupt-check-time",
+        "corrupt-check-time", "experimental-compact-hash-check-enabled", "experimental-compact-hash-check-time",
+        "compact-hash-check-time", "experimental-txn-mode-write-with-shared-buffer", "experimental-warning-apply-duration",
+        "warning-apply-duration", "experimental-peer-skip-client-san-verification", "peer-skip-client-san-verification",
+        "experimental-bootstrap-defrag-threshold-megabytes", "bootstrap-defrag-threshold-megabytes", "experimental-downgrade-check-time",
+        "downgrade-check-time", "experimental-snapshot-catchup-entries", "snapshot-catchup-entries",
+        "experimental-stop-grpc-service-on-defrag",
+    };
+
+    private static TracingOptions DefaultTracing => new("localhost:4317", "granary", "", 0);
+
+    // Takes every setting of tracing, in whatever order they come; only the switch turns it on, see Settings.
+    private static ServerOptions Traced(ServerOptions options, Func<TracingOptions, TracingOptions> change) =>
+        options with { Tracing = change(options.Tracing ?? DefaultTracing) };
+
+    // etcd 3.5 calls it experimental-NAME, 3.6 takes both.
+    private static Flag[] Renamed(string name, string help, Func<ServerOptions, string, ServerOptions> apply, bool isSwitch = false) =>
+    [
+        new(name, help, apply, isSwitch),
+        new("experimental-" + name, $"Older name of --{name}.", apply, isSwitch),
+    ];
+
+    private static LogLevel Level(string text) => text switch
+    {
+        "debug" => LogLevel.Debug,
+        "info" => LogLevel.Information,
+        "warn" => LogLevel.Warning,
+        "error" => LogLevel.Error,
+        "dpanic" or "panic" or "fatal" => LogLevel.Critical,
+        _ => throw new FormatException($"\"{text}\" is none of debug, info, warn, error, panic, fatal"),
+    };
+}

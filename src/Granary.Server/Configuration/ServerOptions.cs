@@ -1,0 +1,44 @@
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Server.Configuration;
+
+/// <summary>How one Granary server runs. Made by <see cref="Flags"/> from flags, environment or a file; already validated.</summary>
+internal sealed record ServerOptions
+{
+    public string Name { get; init; } = "default";
+
+    public string? DataDirectory { get; init; }
+
+    public Engine Engine { get; init; } = Engine.Embedded;
+
+    public IReadOnlyList<ListenUrl> ListenClientUrls { get; init; } = [ListenUrl.Default];
+
+    public IReadOnlyList<string> AdvertiseClientUrls { get; init; } = ["http://localhost:2379"];
+
+    public IReadOnlyList<string> InitialAdvertisePeerUrls { get; init; } = ["http://localhost:2380"];
+
+    /// <summary>Bytes of one write request at most.</summary>
+    public int MaxRequestBytes { get; init; } = 1536 << 10;
+
+    public int MaxTxnOps { get; init; } = 128;
+
+    public uint MaxConcurrentStreams { get; init; } = uint.MaxValue;
+
+    /// <summary>Bytes that the database may take; negative is without bound.</summary>
+    public long QuotaBackendBytes { get; init; } = 2L << 30;
+
+    public int CompactionBatchLimit { get; init; } = 1000;
+
+    public TimeSpan CompactionSleepInterval { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Keys at which the keyspace of a cluster that is founded now parts into ranges.</summary>
+    public IReadOnlyList<string> InitialRangeSplits { get; init; } = [];
+
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    public LogFormat LogFormat { get; init; } = LogFormat.Text;
+
+    public TracingOptions? Tracing { get; init; }
+
+    public string EffectiveDataDirectory => DataDirectory ?? Name + ".granary";
+}

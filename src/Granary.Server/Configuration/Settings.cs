@@ -1,0 +1,141 @@
+using System.Collections;
+using YamlDotNet.Core;
+using YamlDotNet.Serialization;
+
+namespace Granary.Server.Configuration;
+
+/// <summary>
+/// Makes the options out of flags and environment, or out of a configuration file, which then is the only source.
+/// Setting one thing by flag and by environment is an error: nobody could tell which one holds.
+/// </summary>
+internal static class Settings
+{
+    private const string ConfigFileVariable = "ETCD_CONFIG_FILE";
+
+    private const string TracingSwitch = "enable-distributed-tracing";
+
+    /// <param name="flags">Flags as given, by name.</param>
+    /// <param name="configFile">The file, if one was named by flag.</param>
+    /// <param name="environment">The environment's variables.</param>
+    /// <param name="warn">Told what was not understood but does no harm.</param>
+    /// <exception cref="SettingsException">A setting cannot be used.</exception>
+    public static ServerOptions Read(
+        IReadOnlyDictionary<string, string> flags, string? configFile, IDictionary environment, Action<string> warn)
+    {
+        configFile ??= environment[ConfigFileVariable] as string is { Length: > 0 } named ? named : null;
+        var values = configFile is null ? FromFlagsAndEnvironment(flags, environment, warn) : FromFile(configFile, flags, warn);
+        return Apply(values);
+    }
+
+    private static List<Setting> FromFlagsAndEnvironment(
+        IReadOnlyDictionary<string, string> flags, IDictionary environment, Action<string> warn)
+    {
+        var settings = new List<Setting>();
+        foreach (var flag in Flags.Effective)
+        {
+            var fromEnvironment = environment[flag.EnvironmentVariable] as string is { Length: > 0 } value ? value : null;
+            if (flags.TryGetValue(flag.Name, out var given))
+            {
+                if (fromEnvironment is not null)
+                {
+                    throw new SettingsException(
+                        $"conflicting environment variable {flag.EnvironmentVariable} is shadowed by --{flag.Name}: unset one of the two");
+                }
+
+                settings.Add(new Setting(flag, given, $"--{flag.Name}"));
+            }
+            else if (fromEnvironment is not null)
+            {
+                settings.Add(new Setting(flag, fromEnvironment, flag.EnvironmentVariable));
+            }
+        }
+
+        foreach (var name in flags.Keys.Where(Flags.Ignored.Contains))
+        {
+            warn($"--{name} has no meaning here and is ignored");
+        }
+
+        foreach (string variable in environment.Keys)
+        {
+            if (variable.StartsWith("ETCD_", StringComparison.Ordinal) && variable != ConfigFileVariable
+                && !Flags.Effective.Any(flag => flag.EnvironmentVariable == variable))
+            {
+                warn($"environment variable {variable} has no meaning here and is ignored");
+            }
+        }
+
+        return settings;
+    }
+
+    private static List<Setting> FromFile(string path, IReadOnlyDictionary<string, string> flags, Action<string> warn)
+    {
+        if (flags.Count > 0)
+        {
+            warn($"{path} is the only source of settings: all other flags are ignored");
+        }
+
+        Dictionary<string, object?>? entries;
+        try
+        {
+            entries = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object?>?>(File.ReadAllText(path));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"cannot read the configuration file {path}: {exception.Message}");
+        }
+        catch (YamlException exception)
+        {
+            throw new SettingsException($"{path}, line {exception.Start.Line}: {exception.InnerException?.Message ?? exception.Message}");
+        }
+
+        var settings = new List<Setting>();
+        foreach (var (name, value) in entries ?? [])
+        {
+            if (Flags.Effective.FirstOrDefault(flag => flag.Name == name) is { } flag)
+            {
+                var text = value is IEnumerable<object> list ? string.Join(',', list) : value?.ToString() ?? "";
+                settings.Add(new Setting(flag, text, $"{path}: {name}"));
+            }
+            else if (Flags.Ignored.Contains(name))
+            {
+                warn($"{path}: {name} has no meaning here and is ignored");
+            }
+            else
+            {
+                throw new SettingsException($"{path}: there is no setting \"{name}\"; granary serve --help lists them");
+            }
+        }
+
+        return settings;
+    }
+
+    private static ServerOptions Apply(List<Setting> settings)
+    {
+        var options = new ServerOptions();
+        foreach (var setting in settings)
+        {
+            try
+            {
+                options = setting.Flag.Apply(options, setting.Value);
+            }
+            catch (FormatException exception)
+            {
+                throw new SettingsException($"{setting.Source}: {exception.Message}");
+            }
+        }
+
+        if (settings.Exists(setting => setting.Flag.Name == "listen-client-urls")
+            && !settings.Exists(setting => setting.Flag.Name == "advertise-client-urls"))
+        {
+            throw new SettingsException("--advertise-client-urls is required when --listen-client-urls is set explicitly");
+        }
+
+        var traces = settings.LastOrDefault(setting => setting.Flag.Name.EndsWith(TracingSwitch, StringComparison.Ordinal));
+        return traces is not null && FlagValues.Bool(traces.Value) ? options : options with { Tracing = null };
+    }
+
+    /// <param name="Flag">What is set.</param>
+    /// <param name="Value">To what.</param>
+    /// <param name="Source">Where it was said, for messages.</param>
+    private sealed record Setting(Flag Flag, string Value, string Source);
+}

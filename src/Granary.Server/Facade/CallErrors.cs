@@ -1,0 +1,72 @@
+using Granary.Mvcc.Errors;
+using Grpc.Core;
+
+namespace Granary.Server.Facade;
+
+/// <summary>Turns whatever ends a call into the status that etcd gives.</summary>
+internal sealed partial class CallErrors(ILogger<CallErrors> logger)
+{
+    public static RpcException Of(EtcdError error) => new(new Status(error.Code, error.Text));
+
+    /// <summary>Throws the error of a check by shape, if there is one.</summary>
+    public static void ThrowIf(EtcdError? error)
+    {
+        if (error is not null)
+        {
+            throw Of(error);
+        }
+    }
+
+    public async ValueTask<RpcException> Map(Exception exception, ServerCallContext context)
+    {
+        switch (exception)
+        {
+            case RpcException mapped:
+                return mapped;
+
+            case EtcdException etcd:
+                if (etcd.OutcomeUnknown)
+                {
+                    await SendHeaders(context);
+                }
+
+                return Of(etcd.Error);
+
+            case OperationCanceledException:
+                return context.Deadline <= DateTime.UtcNow
+                    ? new RpcException(new Status(StatusCode.DeadlineExceeded, "context deadline exceeded"))
+                    : new RpcException(new Status(StatusCode.Cancelled, "context canceled"));
+
+            case TimeoutException or Orleans.Runtime.OrleansException:
+                Log.GrainUnreachable(logger, exception, context.Method);
+                await SendHeaders(context);
+                return Of(EtcdError.Timeout);
+
+            default:
+                Log.Unexpected(logger, exception, context.Method);
+                return new RpcException(new Status(StatusCode.Unknown, "etcdserver: internal error, see the server's log"));
+        }
+    }
+
+    // A client may send a call again as long as it has not seen headers: not one whose write may have been committed.
+    private static async Task SendHeaders(ServerCallContext context)
+    {
+        try
+        {
+            await context.WriteResponseHeadersAsync([]);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or OperationCanceledException or IOException)
+        {
+            // They have been sent, or nobody is there to have them.
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "{Method} failed unexpectedly.")]
+        public static partial void Unexpected(ILogger logger, Exception exception, string method);
+
+        [LoggerMessage(2, LogLevel.Warning, "{Method}: its grain did not answer.")]
+        public static partial void GrainUnreachable(ILogger logger, Exception exception, string method);
+    }
+}

@@ -1,0 +1,20 @@
+using Granary.Protos;
+using Granary.Storage.Replicas;
+
+namespace Granary.Server.Facade;
+
+/// <summary>Who answers: the ids and the term that every header carries.</summary>
+internal sealed class Member(Replica replica)
+{
+    /// <summary>Completes the header of an answer; its revision is there already.</summary>
+    public ResponseHeader Complete(ResponseHeader header)
+    {
+        var state = replica.State;
+        header.ClusterId = state.ClusterId;
+        header.MemberId = state.MemberId;
+        header.RaftTerm = (ulong)state.Term;
+        return header;
+    }
+
+    public ulong Id => replica.State.MemberId;
+}

@@ -1,0 +1,33 @@
+using System.Collections.Frozen;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
+
+namespace Granary.Server.Facade;
+
+/// <summary>Answers calls of methods and services that are not there in etcd's words, before anything else looks at them.</summary>
+internal sealed class UnknownMethods(RequestDelegate next, IReadOnlyList<ServiceDescriptor> services)
+{
+    private readonly FrozenSet<string> _methods =
+        services.SelectMany(service => service.Methods, (service, method) => $"/{service.FullName}/{method.Name}").ToFrozenSet();
+
+    private readonly FrozenSet<string> _services = services.Select(service => service.FullName).ToFrozenSet();
+
+    public Task Invoke(HttpContext context)
+    {
+        var path = context.Request.Path.Value!;
+        if (_methods.Contains(path)
+            || context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) is not true)
+        {
+            return next(context);
+        }
+
+        var slash = path.LastIndexOf('/');
+        var service = slash > 0 ? path[1..slash] : "";
+        var message = slash <= 0 ? $"malformed method name: \"{path}\""
+            : _services.Contains(service) ? $"unknown method {path[(slash + 1)..]} for service {service}"
+            : $"unknown service {service}";
+        context.Response.ContentType = "application/grpc";
+        context.Response.Headers["grpc-status"] = "12";
+        context.Response.Headers["grpc-message"] = Uri.EscapeDataString(message).Replace("%20", " ", StringComparison.Ordinal);
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,253 @@
+using System.Net;
+using System.Net.Sockets;
+using Granary.Grains.Hosting;
+using Granary.Grains.KeyRanges;
+using Granary.Log.Commits;
+using Granary.Protos;
+using Granary.Server.Configuration;
+using Granary.Server.Facade;
+using Granary.Server.Tracing;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging.Console;
+using Orleans.Configuration;
+using Orleans.Runtime;
+
+namespace Granary.Server.Hosting;
+
+/// <summary>One Granary server: one Orleans silo and the gRPC facade in one process, over storage that outlives both.</summary>
+internal sealed partial class GranaryServer : IAsyncDisposable
+{
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
+
+    // Kestrel doubles its limit to bound the streams that it still tracks, in an int: more would turn into a small bound.
+    private const uint MaxStreamsPerConnection = 1 << 29;
+
+    private readonly ILoggerFactory _loggers;
+    private readonly Storage _storage;
+    private readonly WebApplication _app;
+
+    private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app)
+    {
+        _loggers = loggers;
+        _storage = storage;
+        _app = app;
+    }
+
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>Runs until the process is told to stop, and finishes what is in flight.</summary>
+    /// <exception cref="SettingsException">The server cannot start.</exception>
+    public static async Task Run(ServerOptions options, CancellationToken cancellationToken)
+    {
+        await using var server = await Start(options, cancellationToken);
+        await server._app.WaitForShutdownAsync(cancellationToken);
+    }
+
+    /// <summary>Starts a server; it serves when this returns, and until it is disposed.</summary>
+    /// <exception cref="SettingsException">The server cannot start.</exception>
+    public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
+    {
+        var loggers = LoggerFactory.Create(logging => ConfigureLogging(logging, options));
+
+        // The two take about as long and use different parts of the machine.
+        var opening = Task.Run(() => OpenStorage(options, loggers), cancellationToken);
+        var builder = Prepare(options);
+        var storage = await opening;
+        builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
+        var server = new GranaryServer(loggers, storage, Assemble(builder));
+        try
+        {
+            await server._app.StartAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is SocketException || exception.InnerException is AddressInUseException)
+        {
+            await server.DisposeAsync();
+            throw new SettingsException(
+                $"cannot listen on {string.Join(", ", options.ListenClientUrls)}: {(exception.InnerException ?? exception).Message}");
+        }
+
+        var logger = loggers.CreateLogger("Granary");
+        Log.Started(logger, ProductVersion.Granary, options.Engine, storage.Place, storage.Replica.State.Revision, storage.Log.Term);
+        foreach (var url in options.ListenClientUrls)
+        {
+            Log.Listening(logger, url.Text);
+        }
+
+        Log.Ready(logger);
+        return server;
+    }
+
+    /// <summary>Stops accepting, finishes what is in flight for as long as the shutdown may take, then closes the storage.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        using var tooLate = new CancellationTokenSource(ShutdownTimeout);
+        await _app.StopAsync(tooLate.Token);
+        await _app.DisposeAsync();
+        _storage.Dispose();
+        Log.Stopped(_loggers.CreateLogger("Granary"));
+        _loggers.Dispose();
+    }
+
+    private static async Task<Storage> OpenStorage(ServerOptions options, ILoggerFactory loggers)
+    {
+        try
+        {
+            return await Storage.Open(options, loggers);
+        }
+        catch (Exception exception) when (exception is not (SettingsException or OperationCanceledException))
+        {
+            throw new SettingsException(exception.Message);
+        }
+    }
+
+    private static WebApplicationBuilder Prepare(ServerOptions options)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
+        ConfigureLogging(builder.Logging, options);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => ConfigureKestrel(kestrel, options));
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
+        builder.UseOrleans(silo => ConfigureSilo(silo, options));
+
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton<Facade.Member>();
+        builder.Services.AddSingleton<RangeRouter>();
+        builder.Services.AddSingleton<RequestSize>();
+        builder.Services.AddSingleton<CallErrors>();
+        builder.Services.AddSingleton<KvService>();
+        builder.Services.AddSingleton<MaintenanceService>();
+        builder.Services.AddSingleton<ClusterService>();
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = RequestSize.MaxMessageBytes(options);
+            grpc.MaxSendMessageSize = null;
+            grpc.EnableDetailedErrors = false;
+        });
+        builder.Services.AddGrpcReflection();
+        builder.Services.AddGrpcHealthChecks(health => health.UseHealthChecksCache = false)
+            .AddCheck<LogHealthCheck>("log", HealthStatus.Unhealthy);
+        builder.Services.AddGranaryTracing(options.Tracing);
+        return builder;
+    }
+
+    private static WebApplication Assemble(WebApplicationBuilder builder)
+    {
+        var app = builder.Build();
+        app.UseMiddleware<UnknownMethods>((IReadOnlyList<Google.Protobuf.Reflection.ServiceDescriptor>)
+        [
+            KV.Descriptor,
+            Maintenance.Descriptor,
+            Protos.Cluster.Descriptor,
+            Grpc.Health.V1.Health.Descriptor,
+            Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
+            Grpc.Reflection.V1.ServerReflection.Descriptor,
+        ]);
+        app.UseMiddleware<LibraryStatuses>();
+        app.UseRouting();
+        app.MapGrpcService<KvService>();
+        app.MapGrpcService<MaintenanceService>();
+        app.MapGrpcService<ClusterService>();
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
+        return app;
+    }
+
+    private static void ConfigureSilo(ISiloBuilder silo, ServerOptions options)
+    {
+        silo.AddGranaryGrains(new KeyRangeOptions
+        {
+            CompactionBatchLimit = options.CompactionBatchLimit,
+            CompactionSleepInterval = options.CompactionSleepInterval,
+        });
+        silo.Services.AddSingleton<IMembershipTable, InProcessMembershipTable>();
+        silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = ("granary", "granary"));
+
+        // Nobody connects to a single silo: it listens at some port of the loopback interface, and to no client of Orleans.
+        silo.Configure<EndpointOptions>(endpoint =>
+        {
+            endpoint.AdvertisedIPAddress = IPAddress.Loopback;
+            endpoint.SiloPort = 1;
+            endpoint.GatewayPort = 0;
+            endpoint.SiloListeningEndpoint = new IPEndPoint(IPAddress.Loopback, 0);
+        });
+
+        // Calls last as long as their client waits: compactions and long scans take their time.
+        silo.Configure<SiloMessagingOptions>(messaging =>
+        {
+            messaging.ResponseTimeout = TimeSpan.FromMinutes(10);
+            messaging.CancelRequestOnTimeout = true;
+        });
+        silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = TimeSpan.FromDays(1));
+    }
+
+    private static void ConfigureKestrel(KestrelServerOptions kestrel, ServerOptions options)
+    {
+        // Every bound that etcd does not have would end or stall a client that etcd serves.
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromDays(1);
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromMinutes(5);
+        kestrel.Limits.MaxRequestHeadersTotalSize = 1 << 20;
+        kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 1 << 20;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = (int)Math.Min(options.MaxConcurrentStreams, MaxStreamsPerConnection);
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
+        kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
+        foreach (var url in options.ListenClientUrls)
+        {
+            if (url.EndPoint is { } endpoint)
+            {
+                kestrel.Listen(endpoint, listen => listen.Protocols = HttpProtocols.Http2);
+            }
+            else
+            {
+                kestrel.ListenUnixSocket(url.SocketPath!, listen => listen.Protocols = HttpProtocols.Http2);
+            }
+        }
+    }
+
+    private static void ConfigureLogging(ILoggingBuilder logging, ServerOptions options)
+    {
+        logging.SetMinimumLevel(options.LogLevel);
+        logging.AddFilter("Orleans", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Error);
+        logging.AddFilter("Microsoft", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Error);
+        logging.AddFilter("Grpc", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Critical);
+
+        logging.AddFilter("Polly", LogLevel.Error);
+
+        // As long as this one logs at all, each request is given an activity of its own.
+        logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
+        if (options.LogFormat == LogFormat.Json)
+        {
+            logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
+        }
+        else
+        {
+            logging.AddSimpleConsole(text =>
+                (text.SingleLine, text.UseUtcTimestamp, text.TimestampFormat, text.ColorBehavior) =
+                (true, true, "yyyy-MM-ddTHH:mm:ss.fffZ ", LoggerColorBehavior.Default));
+        }
+
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "granary {Version}: engine {Engine}, data in {Place}, revision {Revision}, term {Term}")]
+        public static partial void Started(ILogger logger, string version, Engine engine, string place, long revision, long term);
+
+        [LoggerMessage(2, LogLevel.Information, "serving client requests on {Url}")]
+        public static partial void Listening(ILogger logger, string url);
+
+        [LoggerMessage(3, LogLevel.Information, "ready to serve client requests")]
+        public static partial void Ready(ILogger logger);
+
+        [LoggerMessage(4, LogLevel.Information, "stopped: all calls finished or ended, all data on disk")]
+        public static partial void Stopped(ILogger logger);
+    }
+}

@@ -1,0 +1,96 @@
+using Google.Protobuf;
+using Granary.Log.Commits;
+using Granary.Log.Segments;
+using Granary.Mvcc.Keys;
+using Granary.Server.Configuration;
+using Granary.Storage.Replicas;
+using Granary.Storage.Stores.Memory;
+using Granary.Storage.Stores.Rocks;
+
+namespace Granary.Server.Hosting;
+
+/// <summary>The replica and the log of this process, opened before anything else starts and closed after everything else has stopped.</summary>
+internal sealed class Storage : IDisposable
+{
+    // Records that are replayed between two writes of the replica.
+    private const int RecordsPerPublish = 256;
+
+    // What is read through and checked before it is served: about a second's worth. In a larger store a damaged block is found when it is read.
+    private const long VerifiedAtStartBytes = 1L << 30;
+
+    // Keeps a second process out for as long as this one lives; null in memory.
+    private readonly DirectoryLock? _lock;
+
+    private Storage(Replica replica, CommitLog log, string place, DirectoryLock? directoryLock)
+    {
+        _lock = directoryLock;
+        Replica = replica;
+        Log = log;
+        Place = place;
+    }
+
+    public Replica Replica { get; }
+
+    public CommitLog Log { get; }
+
+    /// <summary>Where the data is, for people.</summary>
+    public string Place { get; }
+
+    public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers)
+    {
+        var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
+        var logger = loggers.CreateLogger<CommitLog>();
+        if (options.Engine == Engine.Memory)
+        {
+            var inMemory = new Replica(new MemoryStore());
+            return new Storage(inMemory, CommitLog.Open(new MemoryRecordLog(), inMemory, logOptions, logger), "memory", null);
+        }
+
+        var directory = DataDirectory.Open(options.EffectiveDataDirectory);
+        DirectoryLock? held = null;
+        Replica? replica = null;
+        SegmentLog? segments = null;
+        try
+        {
+            held = DirectoryLock.Take(directory.Path);
+            var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store });
+            replica = new Replica(store);
+            var verification = store.SizeBytes <= VerifiedAtStartBytes ? Task.Run(store.Verify) : Task.CompletedTask;
+            segments = SegmentLog.Open(
+                new SegmentLogOptions { Directory = directory.Log, MaxRecordBytes = 48 << 20, MaxSpareSegments = 2 },
+                replica.State.AppliedIndex,
+                (index, record) => Replay(replica, index, record),
+                loggers.CreateLogger<SegmentLog>());
+            if (replica.HasUnpublished)
+            {
+                replica.Publish();
+            }
+
+            await verification;
+            return new Storage(replica, CommitLog.Open(segments, replica, logOptions, logger), directory.Path, held);
+        }
+        catch
+        {
+            segments?.Dispose();
+            replica?.Dispose();
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Log.Dispose();
+        Replica.Dispose();
+        _lock?.Dispose();
+    }
+
+    private static void Replay(Replica replica, long index, ReadOnlySpan<byte> record)
+    {
+        replica.Apply(index, LogRecord.Decode(record));
+        if (index % RecordsPerPublish == 0)
+        {
+            replica.Publish();
+        }
+    }
+}

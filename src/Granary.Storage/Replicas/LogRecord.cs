@@ -1,0 +1,131 @@
+using System.Buffers;
+using Google.Protobuf;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+
+namespace Granary.Storage.Replicas;
+
+/// <summary>One record of the commit log: what every replica does at its index.</summary>
+public abstract record LogRecord
+{
+    private protected enum Kind : byte
+    {
+        Term = 1,
+        Commits = 2,
+        Compaction = 3,
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are no record.</exception>
+    public static LogRecord Decode(ReadOnlySpan<byte> bytes)
+    {
+        var reader = new ByteReader(bytes);
+        var kind = (Kind)reader.Byte();
+        LogRecord record = kind switch
+        {
+            Kind.Term => TermRecord.Decode(ref reader),
+            Kind.Commits => CommitsRecord.Decode(ref reader),
+            Kind.Compaction => new CompactionRecord(reader.Varint()),
+            _ => throw new InvalidDataException($"a log record has the unknown kind {(byte)kind}"),
+        };
+        return reader.IsAtEnd ? record : throw new InvalidDataException("a log record is followed by bytes that belong to none");
+    }
+
+    public abstract void Encode(ByteWriter target);
+}
+
+/// <summary>A leader begins its term. The first one of all also founds the cluster: its ids and its range map.</summary>
+public sealed record TermRecord(long Term, ulong ClusterId, ulong MemberId, RangeMap Ranges) : LogRecord
+{
+    public override void Encode(ByteWriter target)
+    {
+        target.Byte((byte)Kind.Term);
+        target.Varint(Term);
+        target.Varint((long)ClusterId);
+        target.Varint((long)MemberId);
+        RangeMapCodec.Write(target, Ranges);
+    }
+
+    internal static TermRecord Decode(ref ByteReader reader) =>
+        new(reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(), RangeMapCodec.Read(ref reader));
+}
+
+/// <summary>The commits of one batch, each at a revision of its own, one behind the other.</summary>
+public sealed record CommitsRecord(long FirstRevision, IReadOnlyList<IReadOnlyList<Effect>> Commits) : LogRecord
+{
+    public override void Encode(ByteWriter target)
+    {
+        target.Byte((byte)Kind.Commits);
+        target.Varint(FirstRevision);
+        target.Varint(Commits.Count);
+        foreach (var commit in Commits)
+        {
+            target.Varint(commit.Count);
+            foreach (var effect in commit)
+            {
+                var pair = effect.Pair;
+                target.Byte(effect.IsDelete ? (byte)1 : (byte)0);
+                target.LengthAndBytes(pair.Key.Span);
+                target.Varint(effect.PreviousModRevision);
+                if (!effect.IsDelete)
+                {
+                    target.Varint(pair.CreateRevision);
+                    target.Varint(pair.Version);
+                    target.Varint(pair.Lease);
+                    target.LengthAndBytes(pair.Value.Span);
+                }
+            }
+        }
+    }
+
+    internal static CommitsRecord Decode(ref ByteReader reader)
+    {
+        var first = reader.Varint();
+        var commits = new IReadOnlyList<Effect>[Count(ref reader)];
+        for (var i = 0; i < commits.Length; i++)
+        {
+            var effects = new Effect[Count(ref reader)];
+            for (var j = 0; j < effects.Length; j++)
+            {
+                effects[j] = DecodeEffect(ref reader, first + i);
+            }
+
+            commits[i] = effects;
+        }
+
+        return new CommitsRecord(first, commits);
+    }
+
+    private static Effect DecodeEffect(ref ByteReader reader, long revision)
+    {
+        var isDelete = reader.Byte() != 0;
+        var pair = new KeyValue { Key = ByteString.CopyFrom(reader.LengthAndBytes()), ModRevision = revision };
+        var previous = reader.Varint();
+        if (!isDelete)
+        {
+            pair.CreateRevision = reader.Varint();
+            pair.Version = reader.Varint();
+            pair.Lease = reader.Varint();
+            pair.Value = ByteString.CopyFrom(reader.LengthAndBytes());
+        }
+
+        return new Effect(isDelete, pair, previous, null);
+    }
+
+    // Each element takes a byte at least, so a count beyond the rest is damage and not a reason to allocate.
+    private static int Count(ref ByteReader reader)
+    {
+        var count = reader.Varint();
+        return count >= 0 && count <= reader.Rest.Length ? (int)count : throw new InvalidDataException("a log record counts more than it holds");
+    }
+}
+
+/// <summary>From here on nothing below <paramref name="Revision"/> can be read.</summary>
+public sealed record CompactionRecord(long Revision) : LogRecord
+{
+    public override void Encode(ByteWriter target)
+    {
+        target.Byte((byte)Kind.Compaction);
+        target.Varint(Revision);
+    }
+}

@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using Granary.Storage.Stores;
+
+namespace Granary.Storage.Replicas;
+
+/// <summary>
+/// Removes what a compaction has made unreadable: walks the events up to the compacted revision in small steps beside the traffic
+/// and deletes just the pairs that they superseded. Where it is, it remembers in the store itself, in the batch that does the step.
+/// </summary>
+/// <param name="replica">The replica to compact.</param>
+/// <param name="eventsPerStep">How many events one step looks at.</param>
+public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
+{
+    private readonly ByteWriter _key = new();
+
+    // The first event that the next step looks at.
+    private (long Revision, int Sub) _position;
+
+    private static ReadOnlySpan<byte> DoneKey => "compacted"u8;
+
+    /// <summary>The revision up to which everything unreadable is gone; -1 before the first compaction.</summary>
+    public long DoneRevision { get; private set; } = ReadDone(replica);
+
+    public bool IsDone => DoneRevision >= replica.State.CompactedRevision;
+
+    /// <summary>Removes a little more; true once nothing is left to do.</summary>
+    public bool Step()
+    {
+        using var view = replica.View();
+        var target = view.CompactedRevision;
+        if (DoneRevision >= target)
+        {
+            return true;
+        }
+
+        using var batch = replica.Store.CreateBatch();
+        StoredEvent? last = null;
+        var count = 0;
+        foreach (var @event in view.Events(_position.Revision, target))
+        {
+            if (@event.Revision == _position.Revision && @event.Sub < _position.Sub)
+            {
+                continue;
+            }
+
+            if (count++ == eventsPerStep)
+            {
+                break;
+            }
+
+            if (@event.PreviousModRevision != 0)
+            {
+                _key.Clear();
+                HistoryKey.Write(_key, @event.ChangedKey.Span, @event.PreviousModRevision);
+                batch.Delete(Family.History, _key.Written);
+            }
+
+            last = @event;
+        }
+
+        var done = count <= eventsPerStep;
+        _position = done ? (target, 0) : (last!.Value.Revision, last.Value.Sub + 1);
+
+        // The events of the compacted revision itself stay: a watch may still start there.
+        batch.DeleteRange(Family.Events, StoredEvent.Key(0, 0), StoredEvent.Key(Math.Min(_position.Revision, target), 0));
+        if (done)
+        {
+            var value = new byte[8];
+            BinaryPrimitives.WriteInt64BigEndian(value, target);
+            batch.Put(Family.Meta, DoneKey, value);
+        }
+
+        replica.Store.Write(batch);
+        if (done)
+        {
+            DoneRevision = target;
+        }
+
+        return done && IsDone;
+    }
+
+    /// <summary>Gives the freed space back to the file system.</summary>
+    public void Reclaim()
+    {
+        replica.Refresh();
+        replica.Store.Reclaim(Family.Events);
+        replica.Store.Reclaim(Family.History);
+    }
+
+    private static long ReadDone(Replica replica)
+    {
+        using var snapshot = replica.Store.Snapshot();
+        return snapshot.Read(Family.Meta, DoneKey, 0, static (value, _) => (object)BinaryPrimitives.ReadInt64BigEndian(value)) is long done ? done : -1;
+    }
+}

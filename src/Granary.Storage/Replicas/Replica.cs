@@ -1,0 +1,220 @@
+using System.Diagnostics.Metrics;
+using Google.Protobuf;
+using Granary.Mvcc.Evaluation;
+using Granary.Protos;
+using Granary.Storage.Stores;
+
+namespace Granary.Storage.Replicas;
+
+/// <summary>
+/// Owns one silo's materialised state: all records of the log up to its applied index, in order, each once, nothing else.
+/// It decides nothing. One thread applies; any number read.
+/// </summary>
+public sealed class Replica : IDisposable
+{
+    private static readonly UpDownCounter<int> OpenViews =
+        StorageMetrics.Meter.CreateUpDownCounter<int>("granary.replica.views.open", description: "States of the replica that are held, the current one included.");
+
+    private readonly IStore _store;
+    private readonly IStoreBatch _batch;
+    private readonly ByteWriter _key = new();
+    private readonly ByteWriter _value = new();
+
+    // What this batch of records has made of the keys it touched: the store does not show it before the batch is written.
+    private readonly Dictionary<ByteString, KeyValue?> _pending = [];
+    private readonly Action _onViewFreed;
+
+    // Held while the store and the view of it change together.
+    private readonly Lock _publishing = new();
+    private ReplicaState _state;
+    private bool _rangesChanged;
+    private int _openViews;
+    private volatile ReplicaView _current;
+
+    public Replica(IStore store)
+    {
+        _store = store;
+        _batch = store.CreateBatch();
+        _onViewFreed = () =>
+        {
+            Interlocked.Decrement(ref _openViews);
+            OpenViews.Add(-1);
+        };
+        using (var snapshot = store.Snapshot())
+        {
+            _state = ReplicaState.Load(snapshot);
+        }
+
+        _current = NewView(_state);
+    }
+
+    /// <summary>The state after the last applied record.</summary>
+    public ReplicaState State => _current.State;
+
+    /// <summary>States that are held at this moment; 1 when nobody reads.</summary>
+    public int OpenViewCount => Volatile.Read(ref _openViews);
+
+    /// <summary>Whether records were applied since the last <see cref="Publish"/>.</summary>
+    public bool HasUnpublished => _state.AppliedIndex != State.AppliedIndex;
+
+    public IStore Store => _store;
+
+    /// <summary>Holds the current state until it is disposed.</summary>
+    public ReplicaView View()
+    {
+        while (true)
+        {
+            var current = _current;
+            if (current.TryHold())
+            {
+                return current;
+            }
+        }
+    }
+
+    /// <summary>Applies the next record. It is seen by nobody before <see cref="Publish"/>.</summary>
+    /// <exception cref="InvalidOperationException">The record does not follow on from the state: the replica must not go on.</exception>
+    public void Apply(long index, LogRecord record)
+    {
+        if (index != _state.AppliedIndex + 1)
+        {
+            throw new InvalidOperationException($"Record {index} does not follow on from the applied index {_state.AppliedIndex}.");
+        }
+
+        _state = _state with { AppliedIndex = index };
+        switch (record)
+        {
+            case CommitsRecord commits:
+                Apply(commits);
+                break;
+            case CompactionRecord compaction:
+                _state = _state with { CompactedRevision = compaction.Revision };
+                break;
+            case TermRecord term:
+                _state = _state with { Term = term.Term, ClusterId = term.ClusterId, MemberId = term.MemberId, Ranges = term.Ranges };
+                _rangesChanged = true;
+                break;
+        }
+    }
+
+    /// <summary>Makes all that was applied visible, in one step.</summary>
+    public void Publish()
+    {
+        _state.Store(_batch, _value, _rangesChanged);
+        _rangesChanged = false;
+        _pending.Clear();
+        lock (_publishing)
+        {
+            _store.Write(_batch);
+            Show(_state);
+        }
+    }
+
+    /// <summary>Shows the same state from a new snapshot, so that the current one does not keep what was removed beneath it.</summary>
+    public void Refresh()
+    {
+        lock (_publishing)
+        {
+            Show(State);
+        }
+    }
+
+    /// <summary>Puts the state on stable storage; returns the applied index that is safe there at least.</summary>
+    public long Flush()
+    {
+        var index = State.AppliedIndex;
+        _store.Flush();
+        return index;
+    }
+
+    public void Dispose()
+    {
+        _current.Dispose();
+        _batch.Dispose();
+        _store.Dispose();
+    }
+
+    private void Show(ReplicaState state)
+    {
+        var before = _current;
+        _current = NewView(state);
+        before.Dispose();
+    }
+
+    private ReplicaView NewView(ReplicaState state)
+    {
+        Interlocked.Increment(ref _openViews);
+        OpenViews.Add(1);
+        return new ReplicaView(_store.Snapshot(), state, _onViewFreed);
+    }
+
+    private void Apply(CommitsRecord record)
+    {
+        if (record.FirstRevision != _state.Revision + 1)
+        {
+            throw new InvalidOperationException($"Revision {record.FirstRevision} does not follow on from revision {_state.Revision}.");
+        }
+
+        var revision = _state.Revision;
+        foreach (var commit in record.Commits)
+        {
+            revision++;
+            for (var sub = 0; sub < commit.Count; sub++)
+            {
+                Apply(commit[sub], revision, sub);
+            }
+        }
+
+        _state = _state with { Revision = revision };
+    }
+
+    private void Apply(in Effect effect, long revision, int sub)
+    {
+        var key = effect.Pair.Key;
+        if (effect.PreviousModRevision != 0)
+        {
+            Supersede(effect, revision);
+        }
+
+        if (effect.IsDelete)
+        {
+            _batch.Delete(Family.Latest, key.Span);
+            _pending[key] = null;
+        }
+        else
+        {
+            _value.Clear();
+            PairCodec.Write(_value, effect.Pair);
+            _batch.Put(Family.Latest, key.Span, _value.Written);
+            _pending[key] = effect.Pair;
+        }
+
+        _key.Clear();
+        _key.Int64BigEndian(revision);
+        _key.Int32BigEndian(sub);
+        _value.Clear();
+        _value.Byte(effect.IsDelete ? (byte)1 : (byte)0);
+        _value.Varint(effect.PreviousModRevision);
+        _value.Bytes(key.Span);
+        _batch.Put(Family.Events, _key.Written, _value.Written);
+    }
+
+    private void Supersede(in Effect effect, long revision)
+    {
+        var key = effect.Pair.Key;
+        var previous = effect.Previous
+            ?? (_pending.TryGetValue(key, out var pending) ? pending : _current.Find(key, long.MaxValue));
+        if (previous is null || previous.ModRevision != effect.PreviousModRevision)
+        {
+            throw new InvalidOperationException(
+                $"Revision {revision} supersedes a pair of revision {effect.PreviousModRevision}, but the replica holds {previous?.ModRevision ?? 0}.");
+        }
+
+        _key.Clear();
+        HistoryKey.Write(_key, key.Span, previous.ModRevision);
+        _value.Clear();
+        _value.Varint(revision);
+        PairCodec.Write(_value, previous);
+        _batch.Put(Family.History, _key.Written, _value.Written);
+    }
+}

@@ -1,0 +1,91 @@
+using Google.Protobuf;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+using Granary.Storage.Stores;
+
+namespace Granary.Storage.Replicas;
+
+/// <summary>
+/// One state of a replica, shared by all who read it: data, revision and compaction are of the same moment.
+/// Counted; the storage snapshot is freed when the last holder lets go.
+/// </summary>
+public sealed class ReplicaView : IKeyspaceView, IDisposable
+{
+    private readonly IStoreSnapshot _snapshot;
+    private readonly Action _onFreed;
+    private int _holders = 1;
+
+    internal ReplicaView(IStoreSnapshot snapshot, ReplicaState state, Action onFreed)
+    {
+        _snapshot = snapshot;
+        _onFreed = onFreed;
+        State = state;
+    }
+
+    public ReplicaState State { get; }
+
+    public long Revision => State.Revision;
+
+    public long CompactedRevision => State.CompactedRevision;
+
+    // Leases are granted by no service yet, so none exists.
+    public bool HasLease(long id) => false;
+
+    public KeyValue? Find(ByteString key, long revision)
+    {
+        var latest = _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
+        return latest is not null && latest.ModRevision <= revision ? latest
+            : revision >= Revision ? null
+            : FindSuperseded(key, revision);
+    }
+
+    public IPairCursor Scan(KeyRange keys, long revision)
+    {
+        // Every pair that is there now is old enough for the current revision: no need to look.
+        var isCurrent = revision >= Revision;
+        var latest = new LatestCursor(
+            _snapshot.Scan(Family.Latest, keys.Start.Span, keys.ExclusiveEnd()?.ToByteArray()), isCurrent ? long.MaxValue : revision);
+        return isCurrent ? latest : new HistoricalCursor(latest, new SupersededCursor(_snapshot, keys, revision));
+    }
+
+    /// <summary>What changed at the revisions from <paramref name="first"/> to <paramref name="last"/>, in order.</summary>
+    public IEnumerable<StoredEvent> Events(long first, long last)
+    {
+        var start = StoredEvent.Key(first, 0);
+        using var cursor = _snapshot.Scan(Family.Events, start, last == long.MaxValue ? null : StoredEvent.Key(last + 1, 0));
+        while (cursor.MoveNext())
+        {
+            yield return StoredEvent.Read(cursor.Key, cursor.Value);
+        }
+    }
+
+    /// <summary>Gives back one hold.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0)
+        {
+            _snapshot.Dispose();
+            _onFreed();
+        }
+    }
+
+    internal bool TryHold()
+    {
+        for (var holders = Volatile.Read(ref _holders); holders > 0; holders = Volatile.Read(ref _holders))
+        {
+            if (Interlocked.CompareExchange(ref _holders, holders + 1, holders) == holders)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private KeyValue? FindSuperseded(ByteString key, long revision)
+    {
+        using var cursor = new SupersededCursor(_snapshot, new KeyRange(key, ByteString.Empty), revision);
+        return cursor.MoveNext() ? cursor.Read(withValue: true) : null;
+    }
+}

@@ -1,0 +1,17 @@
+namespace Granary.Storage.Stores;
+
+/// <summary>One of the ordered tables of a store.</summary>
+public enum Family
+{
+    /// <summary>Key → the pair that it has now.</summary>
+    Latest,
+
+    /// <summary>(Key, mod revision descending) → a superseded pair and the revision that ended it.</summary>
+    History,
+
+    /// <summary>(Revision, sub) → what changed there.</summary>
+    Events,
+
+    /// <summary>What the store as a whole is: revision, applied index, compaction, range map.</summary>
+    Meta,
+}

@@ -1,0 +1,61 @@
+namespace Granary.Storage.Stores;
+
+/// <summary>Makes a value out of stored bytes, which are gone when it returns.</summary>
+public delegate T ValueReader<in TState, out T>(ReadOnlySpan<byte> value, TState state);
+
+/// <summary>Ordered tables of bytes that are changed together, in batches, and read by snapshots. Holds no rule of the keyspace.</summary>
+public interface IStore : IDisposable
+{
+    /// <summary>A batch that is empty.</summary>
+    IStoreBatch CreateBatch();
+
+    /// <summary>Applies a batch, all or nothing, and empties it.</summary>
+    void Write(IStoreBatch batch);
+
+    /// <summary>The state that all batches so far have made.</summary>
+    IStoreSnapshot Snapshot();
+
+    /// <summary>Puts all that was written before the call on stable storage, atomically over all families.</summary>
+    void Flush();
+
+    /// <summary>Gives back the space of what was deleted in the family. Slow; disturbs nobody.</summary>
+    void Reclaim(Family family);
+
+    /// <summary>Bytes that the store takes up; never 0.</summary>
+    long SizeBytes { get; }
+}
+
+/// <summary>Changes to be made together.</summary>
+public interface IStoreBatch : IDisposable
+{
+    void Put(Family family, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
+
+    void Delete(Family family, ReadOnlySpan<byte> key);
+
+    /// <summary>Deletes every key from <paramref name="start"/> up to, not including, <paramref name="end"/>.</summary>
+    void DeleteRange(Family family, ReadOnlySpan<byte> start, ReadOnlySpan<byte> end);
+}
+
+/// <summary>One state of a store, unchanged for as long as it is held.</summary>
+public interface IStoreSnapshot : IDisposable
+{
+    /// <summary>The value of a key as <paramref name="reader"/> makes it, or null.</summary>
+    T? Read<TState, T>(Family family, ReadOnlySpan<byte> key, TState state, ValueReader<TState, T> reader)
+        where T : class;
+
+    /// <summary>A cursor before the first key at or behind <paramref name="start"/>; without an end it goes to the last key.</summary>
+    IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end);
+}
+
+/// <summary>Walks a family in key order. The spans live until the next move.</summary>
+public interface IStoreCursor : IDisposable
+{
+    ReadOnlySpan<byte> Key { get; }
+
+    ReadOnlySpan<byte> Value { get; }
+
+    bool MoveNext();
+
+    /// <summary>Goes to the first key at or behind <paramref name="key"/>; false if there is none before the end.</summary>
+    bool Seek(ReadOnlySpan<byte> key);
+}

@@ -1,0 +1,365 @@
+using System.Runtime.InteropServices;
+using RocksDbSharp;
+
+namespace Granary.Storage.Stores.Rocks;
+
+/// <summary>
+/// A store in RocksDB without its write-ahead log: the commit log is the one log. What is not flushed is lost in a crash,
+/// all families to the same point (atomic flush), and comes back by replay.
+/// </summary>
+public sealed unsafe class RocksStore : IStore
+{
+    private static readonly Family[] Families = Enum.GetValues<Family>();
+
+    private readonly RocksDb _db;
+    private readonly DbOptions _options;
+    private readonly WriteOptions _writeOptions;
+    private readonly nint[] _handles;
+    private readonly string _directory;
+
+    // Snapshots and cursors use the database natively: it is closed when the last of them is gone.
+    private readonly Lock _closing = new();
+    private int _users;
+    private bool _closed;
+
+    /// <param name="options">Where and how large.</param>
+    /// <exception cref="StoreDamagedException">A file of the database is damaged or missing.</exception>
+    public RocksStore(RocksStoreOptions options)
+    {
+        _directory = options.Directory;
+        Directory.CreateDirectory(options.Directory);
+        var cache = Cache.CreateLru((ulong)options.BlockCacheBytes);
+        _options = new DbOptions()
+            .SetCreateIfMissing()
+            .SetCreateMissingColumnFamilies()
+            .SetDbWriteBufferSize((ulong)options.MemtableBytes)
+            .SetMaxOpenFiles(512)
+            .SetKeepLogFileNum(2)
+            .SetStatsDumpPeriodSec(0)
+            .SetInfoLogLevel(InfoLogLevel.Warn);
+        Native.Instance.rocksdb_options_set_atomic_flush(_options.Handle, 1);
+        Native.Instance.rocksdb_options_set_max_background_jobs(_options.Handle, 2);
+
+        var families = new ColumnFamilies(new ColumnFamilyOptions());
+        foreach (var family in Families)
+        {
+            var table = new BlockBasedTableOptions()
+                .SetBlockCache(cache)
+                .SetCacheIndexAndFilterBlocks(true)
+                .SetPinL0FilterAndIndexBlocksInCache(true)
+                .SetBlockSize(8 << 10);
+            if (family is Family.Latest)
+            {
+                table.SetFilterPolicy(BloomFilterPolicy.Create(10, false));
+            }
+
+            families.Add(new ColumnFamilies.Descriptor(Name(family), new ColumnFamilyOptions()
+                .SetWriteBufferSize((ulong)options.MemtableBytes)
+                .SetMaxWriteBufferNumber(4)
+                .SetCompression(Compression.Lz4)
+                .SetLevelCompactionDynamicLevelBytes(true)
+                .SetBlockBasedTableFactory(table)));
+        }
+
+        try
+        {
+            _db = RocksDb.Open(_options, options.Directory, families);
+        }
+        catch (RocksDbException exception)
+        {
+            throw new StoreDamagedException(options.Directory, exception);
+        }
+
+        _handles = [.. Families.Select(family => _db.GetColumnFamily(Name(family)).Handle)];
+        _writeOptions = new WriteOptions().DisableWal(1);
+    }
+
+    public long SizeBytes => Math.Max(4096, Families.Sum(family =>
+    {
+        var handle = _db.GetColumnFamily(Name(family));
+        return Property("rocksdb.live-sst-files-size", handle) + Property("rocksdb.cur-size-all-mem-tables", handle);
+    }));
+
+    /// <summary>Reads every block of every file and checks its checksum.</summary>
+    /// <exception cref="StoreDamagedException">One does not match; the message names the file.</exception>
+    public void Verify()
+    {
+        try
+        {
+            Native.Instance.rocksdb_verify_checksum(_db.Handle);
+        }
+        catch (RocksDbException exception)
+        {
+            throw new StoreDamagedException(_directory, exception);
+        }
+    }
+
+    public IStoreBatch CreateBatch() => new Batch(_handles);
+
+    public void Write(IStoreBatch batch)
+    {
+        var native = ((Batch)batch).Native;
+        _db.Write(native, _writeOptions);
+        native.Clear();
+    }
+
+    public IStoreSnapshot Snapshot()
+    {
+        Enter();
+        return new View(this, _db.CreateSnapshot());
+    }
+
+    public void Flush()
+    {
+        using var options = new FlushOptionsHandle();
+        RocksDbSharp.Native.Instance.rocksdb_flush_cfs(_db.Handle, options.Handle, _handles, _handles.Length);
+    }
+
+    public void Reclaim(Family family) =>
+        RocksDbSharp.Native.Instance.rocksdb_compact_range_cf(_db.Handle, _handles[(int)family], (byte*)null, 0, (byte*)null, (nuint)0);
+
+    public void Dispose()
+    {
+        lock (_closing)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            _closed = true;
+            if (_users > 0)
+            {
+                return;
+            }
+        }
+
+        _db.Dispose();
+    }
+
+    // RocksDB insists on a family of this name.
+    private static string Name(Family family) => family == Family.Meta ? "default" : family.ToString().ToLowerInvariant();
+
+    private long Property(string name, ColumnFamilyHandle family) =>
+        long.TryParse(_db.GetProperty(name, family), out var value) ? value : 0;
+
+    private void Enter()
+    {
+        lock (_closing)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            _users++;
+        }
+    }
+
+    private void Leave()
+    {
+        lock (_closing)
+        {
+            if (--_users > 0 || !_closed)
+            {
+                return;
+            }
+        }
+
+        _db.Dispose();
+    }
+
+    private static nint OptionsOf(Snapshot snapshot)
+    {
+        var options = RocksDbSharp.Native.Instance.rocksdb_readoptions_create();
+        RocksDbSharp.Native.Instance.rocksdb_readoptions_set_snapshot(options, snapshot.Handle);
+        return options;
+    }
+
+    private sealed class FlushOptionsHandle : IDisposable
+    {
+        public nint Handle { get; } = RocksDbSharp.Native.Instance.rocksdb_flushoptions_create();
+
+        public void Dispose() => RocksDbSharp.Native.Instance.rocksdb_flushoptions_destroy(Handle);
+    }
+
+    private sealed class Batch(nint[] families) : IStoreBatch
+    {
+        public WriteBatch Native { get; } = new();
+
+        public void Put(Family family, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+        {
+            fixed (byte* k = key)
+            fixed (byte* v = value)
+            {
+                RocksDbSharp.Native.Instance.rocksdb_writebatch_put_cf(
+                    Native.Handle, families[(int)family], k, (nuint)key.Length, v, (nuint)value.Length);
+            }
+        }
+
+        public void Delete(Family family, ReadOnlySpan<byte> key)
+        {
+            fixed (byte* k = key)
+            {
+                RocksDbSharp.Native.Instance.rocksdb_writebatch_delete_cf(Native.Handle, families[(int)family], k, (nuint)key.Length);
+            }
+        }
+
+        public void DeleteRange(Family family, ReadOnlySpan<byte> start, ReadOnlySpan<byte> end)
+        {
+            fixed (byte* s = start)
+            fixed (byte* e = end)
+            {
+                RocksDbSharp.Native.Instance.rocksdb_writebatch_delete_range_cf(
+                    Native.Handle, families[(int)family], s, (nuint)start.Length, e, (nuint)end.Length);
+            }
+        }
+
+        public void Dispose() => Native.Dispose();
+    }
+
+    private sealed class View(RocksStore store, Snapshot snapshot) : IStoreSnapshot
+    {
+        private readonly nint _options = OptionsOf(snapshot);
+        private bool _disposed;
+
+        public T? Read<TState, T>(Family family, ReadOnlySpan<byte> key, TState state, ValueReader<TState, T> reader)
+            where T : class
+        {
+            var native = RocksDbSharp.Native.Instance;
+            nint pinned;
+            fixed (byte* k = key)
+            {
+                pinned = native.rocksdb_get_pinned_cf(
+                    store._db.Handle, _options, store._handles[(int)family], k, (nuint)key.Length);
+            }
+
+            if (pinned == 0)
+            {
+                return null;
+            }
+
+            try
+            {
+                var value = native.rocksdb_pinnableslice_value(pinned, out nuint length);
+                return reader(new ReadOnlySpan<byte>((void*)value, (int)length), state);
+            }
+            finally
+            {
+                native.rocksdb_pinnableslice_destroy(pinned);
+            }
+        }
+
+        public IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end)
+        {
+            store.Enter();
+            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), end);
+        }
+
+        public void Dispose()
+        {
+            if (!_disposed)
+            {
+                _disposed = true;
+                RocksDbSharp.Native.Instance.rocksdb_readoptions_destroy(_options);
+                snapshot.Dispose();
+                store.Leave();
+            }
+        }
+    }
+
+    private sealed class Cursor : IStoreCursor
+    {
+        private readonly RocksStore _store;
+        private readonly byte[] _start;
+
+        // RocksDB keeps a pointer to the bound for as long as the iterator lives.
+        private readonly GCHandle _end;
+        private readonly nint _options;
+        private readonly nint _iterator;
+        private bool _started;
+        private bool _disposed;
+
+        public Cursor(RocksStore store, nint family, Snapshot snapshot, byte[] start, byte[]? end)
+        {
+            _store = store;
+            _start = start;
+            var native = RocksDbSharp.Native.Instance;
+            _options = OptionsOf(snapshot);
+            native.rocksdb_readoptions_set_auto_readahead_size(_options, 1);
+            if (end is not null)
+            {
+                _end = GCHandle.Alloc(end, GCHandleType.Pinned);
+                native.rocksdb_readoptions_set_iterate_upper_bound(_options, _end.AddrOfPinnedObject(), (nuint)end.Length);
+            }
+
+            _iterator = native.rocksdb_create_iterator_cf(store._db.Handle, _options, family);
+        }
+
+        public ReadOnlySpan<byte> Key
+        {
+            get
+            {
+                var key = RocksDbSharp.Native.Instance.rocksdb_iter_key(_iterator, out nuint length);
+                return new ReadOnlySpan<byte>((void*)key, (int)length);
+            }
+        }
+
+        public ReadOnlySpan<byte> Value
+        {
+            get
+            {
+                var value = RocksDbSharp.Native.Instance.rocksdb_iter_value(_iterator, out nuint length);
+                return new ReadOnlySpan<byte>((void*)value, (int)length);
+            }
+        }
+
+        public bool MoveNext()
+        {
+            if (!_started)
+            {
+                return Seek(_start);
+            }
+
+            RocksDbSharp.Native.Instance.rocksdb_iter_next(_iterator);
+            return IsValid();
+        }
+
+        public bool Seek(ReadOnlySpan<byte> key)
+        {
+            _started = true;
+            fixed (byte* k = key)
+            {
+                RocksDbSharp.Native.Instance.rocksdb_iter_seek(_iterator, k, (nuint)key.Length);
+            }
+
+            return IsValid();
+        }
+
+        public void Dispose()
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+            RocksDbSharp.Native.Instance.rocksdb_iter_destroy(_iterator);
+            RocksDbSharp.Native.Instance.rocksdb_readoptions_destroy(_options);
+            if (_end.IsAllocated)
+            {
+                _end.Free();
+            }
+
+            _store.Leave();
+        }
+
+        private bool IsValid()
+        {
+            if (RocksDbSharp.Native.Instance.rocksdb_iter_valid(_iterator) != 0)
+            {
+                return true;
+            }
+
+            // The end of the range and a read error look alike; this throws in the second case.
+            RocksDbSharp.Native.Instance.rocksdb_iter_get_error(_iterator);
+            return false;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+namespace Granary.Storage.Stores.Rocks;
+
+/// <summary>Where a <see cref="RocksStore"/> is and how much memory it takes.</summary>
+public sealed record RocksStoreOptions
+{
+    public required string Directory { get; init; }
+
+    /// <summary>Bytes of written data held in memory before it goes to files.</summary>
+    public long MemtableBytes { get; init; } = 64 << 20;
+
+    /// <summary>Bytes of file blocks held in memory.</summary>
+    public long BlockCacheBytes { get; init; } = 128 << 20;
+}

@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Granary.Benchmarks.Comparisons;
+
+namespace Granary.Benchmarks;
+
+/// <summary>The <c>compare</c> and <c>restart</c> commands: etcd and Granary on this machine, in turn.</summary>
+internal static class CompareCommand
+{
+    public static Command CreateCompare()
+    {
+        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        var only = new Option<string?>("--only") { Description = "The workloads whose title starts with this." };
+        return Create("compare", "Workloads and restart, etcd beside Granary.", [rounds, only], async (parsed, quick, cancellationToken) =>
+        {
+            var options = Options(quick, parsed.GetValue(rounds));
+            var title = parsed.GetValue(only);
+            await new Comparison(options, Console.Out).Run(
+                Case.All.Where(one => title is null || one.Title.StartsWith(title, StringComparison.Ordinal)), cancellationToken);
+            if (title is null)
+            {
+                await new RestartComparison(options, Console.Out).Run(cancellationToken);
+            }
+        });
+    }
+
+    public static Command CreateRestart() =>
+        Create("restart", "Start-up with many keys, etcd beside Granary.", [], (_, quick, cancellationToken) =>
+            new RestartComparison(Options(quick, null), Console.Out).Run(cancellationToken));
+
+    private static CompareOptions Options(bool quick, int? rounds) => new()
+    {
+        Rounds = rounds ?? (quick ? 1 : 3),
+
+        // A server that compiles as it runs is two to three times as dear in its first seconds; that is not what is compared here.
+        Warmup = TimeSpan.FromSeconds(quick ? 10 : 15),
+        Duration = TimeSpan.FromSeconds(quick ? 5 : 15),
+        RestartKeys = quick ? 200_000 : 1_000_000,
+    };
+
+    private static Command Create(
+        string name, string description, Option[] more, Func<ParseResult, bool, CancellationToken, Task> run)
+    {
+        var granary = new Option<string?>("--granary")
+        {
+            Description = "The granary.dll, or the executable beside it. [default: publishes src/Granary.Server]",
+        };
+        var quick = new Option<bool>("--quick") { Description = "Shorter, fewer keys, one round: a first impression." };
+        var command = new Command(name, description) { granary, quick };
+        foreach (var option in more)
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var published = Directory.CreateTempSubdirectory("granary-bench-");
+            try
+            {
+                var build = parsed.GetValue(granary) is { } path
+                    ? GranaryBuild.At(path)
+                    : await GranaryBuild.Publish(published.FullName, cancellationToken);
+                Environment.SetEnvironmentVariable("GRANARY_SERVER", build.Assembly);
+                Console.WriteLine($"Granary: {build.Description}. {Environment.ProcessorCount} CPUs, shared by server and load generator.");
+                Console.WriteLine();
+                await run(parsed, parsed.GetValue(quick), cancellationToken);
+            }
+            finally
+            {
+                published.Delete(recursive: true);
+            }
+        });
+        return command;
+    }
+}

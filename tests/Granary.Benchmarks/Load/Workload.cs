@@ -1,0 +1,17 @@
+namespace Granary.Benchmarks.Load;
+
+/// <summary>What every client does, over and over.</summary>
+internal enum Workload
+{
+    /// <summary>Puts a key.</summary>
+    Put,
+
+    /// <summary>Reads a key, linearizably.</summary>
+    Range,
+
+    /// <summary>Reads a key four times out of five, else puts it.</summary>
+    Mixed,
+
+    /// <summary>Puts a key if it is as it was last seen, else reads it: the update of Kubernetes.</summary>
+    Txn,
+}

@@ -1,0 +1,41 @@
+using Google.Protobuf;
+using Granary.Model;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+
+namespace Granary.Mvcc.Tests;
+
+/// <summary>The model's history as a view, so that evaluation is tested without a store.</summary>
+internal sealed class ModelView(ModelStore store) : IKeyspaceView
+{
+    public long Revision { get; } = store.Revision;
+
+    public long CompactedRevision => store.CompactedRevision;
+
+    public bool HasLease(long id) => false;
+
+    public KeyValue? Find(ByteString key, long revision) => store.PairsAt(revision).Find(pair => pair.Key == key)?.Clone();
+
+    public IPairCursor Scan(KeyRange keys, long revision) => new Cursor([.. store.PairsAt(revision).Where(pair => keys.Contains(pair.Key))]);
+
+    private sealed class Cursor(List<KeyValue> pairs) : IPairCursor
+    {
+        private int _position = -1;
+
+        public bool MoveNext() => ++_position < pairs.Count;
+
+        public KeyValue Read(bool withValue)
+        {
+            var pair = pairs[_position].Clone();
+            if (!withValue)
+            {
+                pair.Value = ByteString.Empty;
+            }
+
+            return pair;
+        }
+
+        public void Dispose() => _position = pairs.Count;
+    }
+}

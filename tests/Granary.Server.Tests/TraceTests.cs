@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Google.Protobuf;
+using Granary.Protos;
+using Granary.Server.Configuration;
+using Granary.Server.Tests.Otlp;
+using Granary.Testing;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Server.Tests;
+
+/// <summary>One trace from the client's traceparent through rpc, grain call, evaluate, commit and apply, received by OTLP.</summary>
+[Collection("one server at a time")]
+public sealed class TraceTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_put_a_range_and_a_txn_have_the_tree_of_spans_that_the_design_draws()
+    {
+        await using var receiver = await Receiver.Start();
+        await using var server = await InProcessServer.Start(Stop, options => options with { Tracing = new TracingOptions(receiver.Address, "granary", "", 0) });
+        var key = ByteString.CopyFromUtf8("k");
+
+        var put = await Traced(receiver, headers => server.Kv.PutAsync(new PutRequest { Key = key }, headers, cancellationToken: Stop).ResponseAsync, spans: 5);
+        Assert.Equal(
+            [
+                "rpc < client",
+                "IKeyRangeGrain/Put < rpc",
+                "apply < commit",
+                "commit < IKeyRangeGrain/Put",
+                "evaluate < IKeyRangeGrain/Put",
+            ],
+            put.Order(StringComparer.Ordinal).OrderByDescending(line => line.StartsWith("rpc", StringComparison.Ordinal)));
+
+        var range = await Traced(receiver, headers => server.Kv.RangeAsync(new RangeRequest { Key = key }, headers, cancellationToken: Stop).ResponseAsync, spans: 3);
+        Assert.Equal(
+            ["IKeyRangeReaderGrain/Range < rpc", "evaluate < IKeyRangeReaderGrain/Range", "rpc < client"],
+            range.Order(StringComparer.Ordinal));
+
+        var request = new TxnRequest { Success = { new RequestOp { RequestPut = new PutRequest { Key = key } } } };
+        var txn = await Traced(receiver, headers => server.Kv.TxnAsync(request, headers, cancellationToken: Stop).ResponseAsync, spans: 5);
+        Assert.Equal(
+            ["IKeyRangeGrain/Txn < rpc", "apply < commit", "commit < IKeyRangeGrain/Txn", "evaluate < IKeyRangeGrain/Txn", "rpc < client"],
+            txn.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_commit_links_to_the_requests_whose_batch_it_is()
+    {
+        await using var receiver = await Receiver.Start();
+        await using var server = await InProcessServer.Start(Stop, options => options with { Tracing = new TracingOptions(receiver.Address, "granary", "", 0) });
+        var latch = server.Latches.Open(TimeSpan.FromMinutes(5));
+        using var counters = new Counters();
+        await server.Writer().Latch(latch, Stop);
+        var first = ActivityTraceId.CreateRandom();
+        var second = ActivityTraceId.CreateRandom();
+        var calls = new[] { first, second }
+            .Select(trace => server.Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("k") }, Sampled(trace), cancellationToken: Stop).ResponseAsync)
+            .ToList();
+        await Eventually.Holds("both wait", () => Task.FromResult(counters["granary.writes.queued"] == 2), TimeSpan.FromSeconds(30), Stop);
+        await server.Writer().Release(latch);
+        await Task.WhenAll(calls);
+
+        await Eventually.Holds("the commit arrived", () => Task.FromResult(receiver.Spans.Any(span => span.Name == "commit")), TimeSpan.FromSeconds(60), Stop);
+        var commit = Assert.Single(receiver.Spans, span => span.Name == "commit");
+        Assert.Equal(
+            new[] { first, second }.Select(trace => trace.ToString()).Order(),
+            commit.Links.Select(link => Convert.ToHexStringLower(link.TraceId.Span)).Order());
+    }
+
+    [Fact]
+    public async Task What_is_not_sampled_makes_no_span()
+    {
+        await using var receiver = await Receiver.Start();
+        await using var server = await InProcessServer.Start(Stop, options => options with { Tracing = new TracingOptions(receiver.Address, "granary", "", 0) });
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name.StartsWith("Granary", StringComparison.Ordinal),
+            ActivityStarted = _ => Interlocked.Increment(ref _started),
+        };
+        ActivitySource.AddActivityListener(listener);
+        for (var i = 0; i < 100; i++)
+        {
+            await server.Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("k") }, cancellationToken: Stop);
+            await server.Kv.RangeAsync(new RangeRequest { Key = ByteString.CopyFromUtf8("k") }, cancellationToken: Stop);
+        }
+
+        Assert.Equal(0, _started);
+
+        // The spans of a sampled call behind them are the first to arrive.
+        await Traced(receiver, headers => server.Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("k") }, headers, cancellationToken: Stop).ResponseAsync, spans: 5);
+        Assert.Equal(5, receiver.Spans.Count);
+    }
+
+    private int _started;
+
+    private static Metadata Sampled(ActivityTraceId trace) => new() { { "traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01" } };
+
+    /// <summary>Makes one sampled call and returns its spans, each as "name &lt; name of its parent".</summary>
+    private static async Task<List<string>> Traced(Receiver receiver, Func<Metadata, Task> call, int spans)
+    {
+        var trace = ActivityTraceId.CreateRandom();
+        var parent = ActivitySpanId.CreateRandom();
+        await call(new Metadata { { "traceparent", $"00-{trace}-{parent}-01" } });
+        List<Span> Arrived() => [.. receiver.Spans.Where(span => Convert.ToHexStringLower(span.TraceId.Span) == trace.ToString())];
+        await Eventually.Holds($"{spans} spans arrived", () => Task.FromResult(Arrived().Count >= spans), TimeSpan.FromSeconds(60), Stop);
+
+        var arrived = Arrived();
+        string Name(ByteString id) =>
+            Convert.ToHexStringLower(id.Span) == parent.ToString() ? "client"
+            : arrived.Find(span => span.SpanId == id) is not { } found ? "nobody"
+            : found.Name.StartsWith("POST ", StringComparison.Ordinal) ? "rpc"
+            : found.Name;
+        return [.. arrived.Select(span => $"{Name(span.SpanId)} < {Name(span.ParentSpanId)}")];
+    }
+
+    /// <summary>An OTLP receiver on loopback that keeps every span.</summary>
+    private sealed class Receiver : TraceService.TraceServiceBase, IAsyncDisposable
+    {
+        private WebApplication? _app;
+
+        public ConcurrentQueue<Span> Spans { get; } = new();
+
+        public string Address { get; private set; } = "";
+
+        public static async Task<Receiver> Start()
+        {
+            var receiver = new Receiver();
+            var port = LoopbackPorts.Take();
+            receiver.Address = $"127.0.0.1:{port}";
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLocalhost(port, listen => listen.Protocols = HttpProtocols.Http2));
+            builder.Logging.ClearProviders();
+            builder.Services.AddGrpc();
+            builder.Services.AddSingleton(receiver);
+            receiver._app = builder.Build();
+            receiver._app.MapGrpcService<Receiver>();
+            await receiver._app.StartAsync(Stop);
+            return receiver;
+        }
+
+        public override Task<ExportTraceServiceResponse> Export(ExportTraceServiceRequest request, ServerCallContext context)
+        {
+            foreach (var span in request.ResourceSpans.SelectMany(resource => resource.ScopeSpans).SelectMany(scope => scope.Spans))
+            {
+                Spans.Enqueue(span);
+            }
+
+            return Task.FromResult(new ExportTraceServiceResponse());
+        }
+
+        public async ValueTask DisposeAsync() => await _app!.DisposeAsync();
+    }
+}
