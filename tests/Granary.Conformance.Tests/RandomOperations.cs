@@ -33,9 +33,9 @@ internal static class RandomOperations
 
     private static readonly Gen<long> Lease = Gen.Frequency((40, Gen.Const(0L)), (1, OneOf(7L, -1L)));
 
-    private static readonly Gen<long> ReadRevision = Gen.Frequency((6, Gen.Const(0L)), (4, Gen.Long[1, 50]), (1, OneOf(-1L, long.MaxValue)));
+    private static readonly Gen<long> ReadRevision = Gen.Frequency((6, Gen.Const(0L)), (4, Gen.Long[1, 25]), (1, OneOf(-1L, long.MaxValue)));
 
-    private static readonly Gen<long> Bound = Gen.Frequency((6, Gen.Const(0L)), (2, Gen.Long[1, 40]), (1, OneOf(-1L, long.MaxValue)));
+    private static readonly Gen<long> Bound = Gen.Frequency((6, Gen.Const(0L)), (2, Gen.Long[1, 25]), (1, OneOf(-1L, long.MaxValue)));
 
     public static readonly Gen<RangeRequest> Range = Gen.Select(
         Gen.Select(Key, RangeEnd, Gen.Long[-1, 5], ReadRevision),
@@ -76,14 +76,14 @@ internal static class RandomOperations
         Key, RangeEnd, Gen.Bool, (key, end, prevKv) => new DeleteRangeRequest { Key = key, RangeEnd = end, PrevKv = prevKv });
 
     public static readonly Gen<CompactionRequest> Compaction = Gen.Select(
-        Gen.Long[-2, 45], Gen.Bool, (revision, physical) => new CompactionRequest { Revision = revision, Physical = physical });
+        Gen.Long[-2, 25], Gen.Bool, (revision, physical) => new CompactionRequest { Revision = revision, Physical = physical });
 
     private static readonly Gen<Compare> Comparison = Gen.Select(
         Gen.Select(Key, Gen.Frequency((4, Gen.Const(ByteString.Empty)), (1, RangeEnd))),
         Gen.Int[0, 20].Select(i => (CompareResult)(i == 20 ? 9 : i % 4)),
         Gen.Int[0, 60].Select(i => (CompareTarget)(i == 60 ? 9 : i % 5)),
         Gen.Frequency((20, Gen.Const(false)), (1, Gen.Const(true))),
-        Gen.Long[0, 40],
+        Gen.Long[0, 25],
         Value,
         (where, result, target, otherOperand, number, value) => WithOperand(
             new Compare { Key = where.Item1, RangeEnd = where.Item2, Result = result, Target = target },
