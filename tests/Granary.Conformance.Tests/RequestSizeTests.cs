@@ -89,6 +89,19 @@ public sealed class RequestSizeTests(SmallRequestPair pair) : ConformanceTest(pa
         Assert.True((await Same(Everything())).CalculateSize() > MaxFrameBytes);
     }
 
+    [Fact]
+    public async Task A_txn_that_only_reads_is_no_proposal_and_bounded_by_the_frame_alone()
+    {
+        var large = Filled(MaxRequestBytes * 2);
+        await Same(Txn(then: [new RangeRequest { Key = large }]));
+        await Same(Txn(when: [new Compare { Key = large }], then: [Range("a")], otherwise: [Range("b")]));
+        await Same(Txn(when: [new Compare { Key = large }]));
+
+        // A delete or a nested txn, in the branch not taken too, makes it one.
+        await Check(false, Txn(then: [new RangeRequest { Key = large }], otherwise: [Delete("a")]));
+        await Check(false, Txn(then: [new RangeRequest { Key = large }, Txn()]));
+    }
+
     // A key so long that the whole message, its tag and its length with it, has just these bytes.
     private static RangeRequest Framed(int bytes)
     {
