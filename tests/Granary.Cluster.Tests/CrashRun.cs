@@ -12,12 +12,16 @@ internal sealed class CrashRun(Server server, int seed, bool compacting, Cancell
 {
     private const int Writers = 16;
     private const int Keys = 24;
+    private const int KeptReads = 100;
 
     private readonly Random _random = new(seed);
     private readonly ConcurrentDictionary<long, Acknowledged> _acknowledged = new();
 
     // Where each unique value was seen to be written, over all rounds.
     private readonly Dictionary<ByteString, long> _written = [];
+
+    // What the reader got lately, to be held against the history after the next restart; bounded by what a check can re-read.
+    private readonly Queue<RangeResponse> _reads = new();
     private long _attempts;
     private long _checkedRevision = 1;
     private long _compacted = -1;
@@ -25,17 +29,19 @@ internal sealed class CrashRun(Server server, int seed, bool compacting, Cancell
     private KV.KVClient Kv => new(server.Channel);
 
     /// <summary>Loads the server, kills it at a random moment, starts it again and checks what it kept.</summary>
-    public async Task Round()
+    public async Task Round(Action? whileDown = null)
     {
         var enough = _random.Next(100, 1200);
         var before = _acknowledged.Count;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var writers = Enumerable.Range(0, Writers).Select(writer => Write(writer, new Random(_random.Next()))).ToList();
         var compactor = compacting ? Compact(new Random(_random.Next())) : Task.CompletedTask;
+        var reader = Read();
         await Eventually.Holds(
             $"{enough} writes are acknowledged", () => Task.FromResult(_acknowledged.Count >= before + enough), TimeSpan.FromSeconds(60), cancellationToken);
         await server.Kill(cancellationToken);
-        await Task.WhenAll([.. writers, compactor]);
+        await Task.WhenAll([.. writers, compactor, reader]);
+        whileDown?.Invoke();
         await server.StartAgain(cancellationToken);
         await Check();
     }
@@ -119,6 +125,42 @@ internal sealed class CrashRun(Server server, int seed, bool compacting, Cancell
         }
     }
 
+    private async Task Read()
+    {
+        while (true)
+        {
+            try
+            {
+                var acknowledged = _acknowledged.Keys.DefaultIfEmpty(1).Max();
+                var state = await State(0);
+                Assert.True(state.Header.Revision >= acknowledged, $"a read began after revision {acknowledged} was acknowledged and got {state.Header.Revision}");
+                Assert.All(state.Kvs, pair => Assert.True(pair.ModRevision <= state.Header.Revision));
+                _reads.Enqueue(state);
+                if (_reads.Count > KeptReads)
+                {
+                    _reads.Dequeue();
+                }
+            }
+            catch (RpcException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task CheckReads()
+    {
+        foreach (var read in _reads)
+        {
+            if (!compacting || await IsReadable(read.Header.Revision))
+            {
+                Assert.Equal(read.Kvs, (await State(read.Header.Revision)).Kvs);
+            }
+        }
+
+        _reads.Clear();
+    }
+
     private async Task Check()
     {
         var current = (await State(0)).Header.Revision;
@@ -151,6 +193,7 @@ internal sealed class CrashRun(Server server, int seed, bool compacting, Cancell
         }
 
         _checkedRevision = current;
+        await CheckReads();
     }
 
     private void CheckRevision(long revision, Dictionary<ByteString, KeyValue> before, Dictionary<ByteString, KeyValue> after)

@@ -64,7 +64,7 @@ public abstract class ConformanceTest(Pair pair) : IAsyncLifetime
     {
         var (etcd, subject) = await pair.Ask(request, Cancellation);
         _said.Add(Rendering.Of(request));
-        return etcd == subject ? subject : throw new XunitException($"{Context()}etcd:    {etcd}\nsubject: {subject}");
+        return etcd == subject ? subject : throw new XunitException($"{Context()}etcd:    {etcd}\nsubject: {subject}{pair.LastWords()}");
     }
 
     private async Task<TResponse> SameSuccess<TResponse>(IMessage request)

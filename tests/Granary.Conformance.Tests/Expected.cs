@@ -17,8 +17,5 @@ internal sealed record Expected(StatusCode Code, string Text)
     public static readonly Expected Compacted = new(StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted");
     public static readonly Expected FutureRevision = new(StatusCode.OutOfRange, "etcdserver: mvcc: required revision is a future revision");
 
-    public static Expected FrameTooLarge(int bytes, int limit) =>
-        new(StatusCode.ResourceExhausted, $"grpc: received message larger than max ({bytes} vs. {limit})");
-
     public override string ToString() => $"{(int)Code} {Code} \"{Text}\"";
 }

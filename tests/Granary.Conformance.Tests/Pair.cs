@@ -85,6 +85,11 @@ public abstract class Pair(params string[] flags) : IAsyncLifetime
         return (await etcd, await subject);
     }
 
+    /// <summary>The last words of a server that ended though nobody stopped it; empty while both run.</summary>
+    internal string LastWords() => string.Concat(new[] { Etcd, Subject }
+        .Where(server => !server.IsRunning)
+        .Select(server => $"\n{server.Product} has died:\n{string.Join('\n', server.Log.Split('\n').TakeLast(60))}"));
+
     private static async Task<long> RevisionAfter(Server server, IMessage request, CancellationToken cancellationToken)
     {
         var answer = await Calls.Ask(server, request, cancellationToken);
@@ -92,7 +97,7 @@ public abstract class Pair(params string[] flags) : IAsyncLifetime
         {
             PutResponse put => put.Header.Revision,
             DeleteRangeResponse delete => delete.Header.Revision,
-            _ => throw new InvalidOperationException($"{server.Product} cannot be prepared: to {Rendering.Of(request)} it says {answer}"),
+            _ => throw new InvalidOperationException($"{server.Product} cannot be prepared: to {Rendering.Of(request)} it says {answer}{(server.IsRunning ? "" : $", because it died:\n{server.Log}")}"),
         };
     }
 }

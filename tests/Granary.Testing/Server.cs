@@ -75,7 +75,10 @@ public sealed class Server : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the stopped or killed process again, same port, same data; returns when it is ready.</summary>
+    /// <summary>
+    /// Starts the stopped or killed process again, same port, same data; returns when it is ready. There is a new channel then: the
+    /// old one would wait a while before it connects again.
+    /// </summary>
     /// <exception cref="InvalidOperationException">It ended before it was ready; the message has its log.</exception>
     public async Task StartAgain(CancellationToken cancellationToken)
     {
@@ -98,6 +101,9 @@ public sealed class Server : IAsyncDisposable
             await Kill(CancellationToken.None);
             throw new InvalidOperationException($"{Product} {end}. Its log:\n{Log}");
         }
+
+        Channel.Dispose();
+        Channel = Channels.To(Address);
     }
 
     /// <summary>Starts the process expecting that it refuses: returns its exit code and what it said.</summary>
@@ -154,13 +160,6 @@ public sealed class Server : IAsyncDisposable
         var exitCode = process.ExitCode;
         Forget(process);
         return exitCode;
-    }
-
-    /// <summary>A new channel in place of the old one, whose connections died with the process.</summary>
-    public void Reconnect()
-    {
-        Channel.Dispose();
-        Channel = Channels.To(Address);
     }
 
     public async ValueTask DisposeAsync()
