@@ -247,7 +247,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 }
             }
 
-            _replica.Publish();
+            _replica.Publish(span?.Context ?? default);
         }
 
         span?.SetTag("granary.revision", _lastRevision);

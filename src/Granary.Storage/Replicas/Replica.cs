@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Google.Protobuf;
 using Granary.Mvcc.Evaluation;
@@ -22,6 +23,9 @@ public sealed class Replica : IDisposable
 
     // What this batch of records has made of the keys it touched: the store does not show it before the batch is written.
     private readonly Dictionary<ByteString, KeyValue?> _pending = [];
+
+    // The commits of this batch of records, for the feed.
+    private readonly List<AppliedCommit> _applied = [];
     private readonly Action _onViewFreed;
 
     // Held while the store and the view of it change together.
@@ -31,7 +35,9 @@ public sealed class Replica : IDisposable
     private int _openViews;
     private volatile ReplicaView _current;
 
-    public Replica(IStore store)
+    /// <param name="store">Where the state is.</param>
+    /// <param name="feedBytes">How much of the newest commits stays in memory for those who follow.</param>
+    public Replica(IStore store, int feedBytes = 8 << 20)
     {
         _store = store;
         _batch = store.CreateBatch();
@@ -46,7 +52,11 @@ public sealed class Replica : IDisposable
         }
 
         _current = NewView(_state);
+        Feed = new CommitFeed(_state.Revision, feedBytes);
     }
+
+    /// <summary>The newest commits, each there once it is visible.</summary>
+    public CommitFeed Feed { get; }
 
     /// <summary>The state after the last applied record.</summary>
     public ReplicaState State => _current.State;
@@ -97,8 +107,9 @@ public sealed class Replica : IDisposable
         }
     }
 
-    /// <summary>Makes all that was applied visible, in one step.</summary>
-    public void Publish()
+    /// <summary>Makes all that was applied visible, in one step, and tells those who follow.</summary>
+    /// <param name="span">The span of the commit, if a request in it is sampled.</param>
+    public void Publish(ActivityContext span = default)
     {
         _state.Store(_batch, _value, _rangesChanged);
         _rangesChanged = false;
@@ -107,6 +118,20 @@ public sealed class Replica : IDisposable
         {
             _store.Write(_batch);
             Show(_state);
+        }
+
+        if (_applied.Count > 0)
+        {
+            if (span != default)
+            {
+                for (var i = 0; i < _applied.Count; i++)
+                {
+                    _applied[i] = _applied[i] with { Span = span };
+                }
+            }
+
+            Feed.Publish(_applied);
+            _applied.Clear();
         }
     }
 
@@ -159,22 +184,29 @@ public sealed class Replica : IDisposable
         foreach (var commit in record.Commits)
         {
             revision++;
+            Effect[]? completed = null;
             for (var sub = 0; sub < commit.Count; sub++)
             {
-                Apply(commit[sub], revision, sub);
+                var effect = commit[sub];
+                var previous = Apply(effect, revision, sub);
+                if (!ReferenceEquals(previous, effect.Previous))
+                {
+                    completed ??= [.. commit];
+                    completed[sub] = effect with { Previous = previous };
+                }
             }
+
+            _applied.Add(new AppliedCommit(revision, completed ?? commit, default));
         }
 
         _state = _state with { Revision = revision };
     }
 
-    private void Apply(in Effect effect, long revision, int sub)
+    /// <summary>Applies one change; returns the pair that it superseded, or null.</summary>
+    private KeyValue? Apply(in Effect effect, long revision, int sub)
     {
         var key = effect.Pair.Key;
-        if (effect.PreviousModRevision != 0)
-        {
-            Supersede(effect, revision);
-        }
+        var previous = effect.PreviousModRevision != 0 ? Supersede(effect, revision) : null;
 
         if (effect.IsDelete)
         {
@@ -197,9 +229,10 @@ public sealed class Replica : IDisposable
         _value.Varint(effect.PreviousModRevision);
         _value.Bytes(key.Span);
         _batch.Put(Family.Events, _key.Written, _value.Written);
+        return previous;
     }
 
-    private void Supersede(in Effect effect, long revision)
+    private KeyValue Supersede(in Effect effect, long revision)
     {
         var key = effect.Pair.Key;
         var previous = effect.Previous
@@ -216,5 +249,6 @@ public sealed class Replica : IDisposable
         _value.Varint(revision);
         PairCodec.Write(_value, previous);
         _batch.Put(Family.History, _key.Written, _value.Written);
+        return previous;
     }
 }

@@ -60,6 +60,42 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         }
     }
 
+    /// <summary>
+    /// What a watch from <paramref name="first"/> is told of, up to <paramref name="last"/>: of the compacted revision itself
+    /// only the last change of each key, since what it superseded may be gone.
+    /// </summary>
+    public IEnumerable<StoredEvent> WatchedEvents(long first, long last)
+    {
+        if (first > CompactedRevision)
+        {
+            return Events(first, last);
+        }
+
+        var atCompaction = Events(CompactedRevision, CompactedRevision).ToList();
+        var final = atCompaction.GroupBy(@event => @event.ChangedKey, (_, changes) => changes.Last()).OrderBy(@event => @event.Sub);
+        return final.Concat(Events(CompactedRevision + 1, last));
+    }
+
+    /// <summary>
+    /// The change as watchers are told of it: of a delete only key and mod revision; with <paramref name="withPrevious"/> also the pair
+    /// that the key had before this revision, unless that is compacted or the change a create.
+    /// </summary>
+    public Event ReadEvent(in StoredEvent change, bool withPrevious)
+    {
+        var key = change.ChangedKey;
+        var pair = change.IsDelete ? new KeyValue { Key = key, ModRevision = change.Revision } : FindExactly(key, change.Revision);
+        var message = new Event { Type = change.IsDelete ? Event.Types.EventType.Delete : Event.Types.EventType.Put, Kv = pair };
+        var isCreate = !change.IsDelete && pair.CreateRevision == change.Revision;
+        if (withPrevious && change.PreviousModRevision != 0 && !isCreate && change.Revision - 1 >= CompactedRevision)
+        {
+            message.PrevKv = change.PreviousModRevision < change.Revision
+                ? FindExactly(key, change.PreviousModRevision)
+                : Find(key, change.Revision - 1);
+        }
+
+        return message;
+    }
+
     /// <summary>Gives back one hold.</summary>
     public void Dispose()
     {
@@ -81,6 +117,25 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         }
 
         return false;
+    }
+
+    /// <summary>The pair of one mod revision, wherever it is by now.</summary>
+    private KeyValue FindExactly(ByteString key, long modRevision)
+    {
+        var latest = _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
+        if (latest?.ModRevision == modRevision)
+        {
+            return latest;
+        }
+
+        var historyKey = new ByteWriter();
+        HistoryKey.Write(historyKey, key.Span, modRevision);
+        return _snapshot.Read(Family.History, historyKey.Written, key, static (stored, key) =>
+        {
+            var reader = new ByteReader(stored);
+            reader.Varint();
+            return PairCodec.Read(reader.Rest, key);
+        }) ?? throw new InvalidDataException($"the store has no pair of mod revision {modRevision} for a key whose event it holds");
     }
 
     private KeyValue? FindSuperseded(ByteString key, long revision)
