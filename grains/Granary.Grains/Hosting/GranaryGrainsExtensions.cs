@@ -1,8 +1,10 @@
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Placement;
 using Granary.Grains.Serialization;
+using Granary.Grains.Watches;
 using Granary.Log.Commits;
 using Granary.Storage.Replicas;
+using Granary.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -26,6 +28,8 @@ public static class GranaryGrainsExtensions
         services.AddSingleton<CompactionWorker>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CompactionWorker>());
         services.AddGranarySerialization();
+        services.AddSingleton<WatchStreams>();
+        silo.AddGranaryStreams();
         services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();
         return silo;
     }

@@ -25,7 +25,9 @@ public sealed record EtcdError(StatusCode Code, string Text)
     public static readonly EtcdError TooManyRequests = new(StatusCode.Unknown, "etcdserver: too many requests");
 
     public static readonly EtcdError LeaderChanged = new(StatusCode.Unavailable, "etcdserver: leader changed");
+    public static readonly EtcdError NoLeader = new(StatusCode.Unavailable, "etcdserver: no leader");
     public static readonly EtcdError Stopped = new(StatusCode.Unavailable, "etcdserver: server stopped");
+    public static readonly EtcdError WatchCanceled = new(StatusCode.Cancelled, "etcdserver: watch canceled");
     public static readonly EtcdError Timeout = new(StatusCode.Unavailable, "etcdserver: request timed out");
     public static readonly EtcdError NoSpace = new(StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded");
 }

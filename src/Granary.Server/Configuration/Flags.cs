@@ -29,6 +29,10 @@ internal static class Flags
             (o, v) => o with { CompactionBatchLimit = FlagValues.PositiveInt(v) }),
         .. Renamed("compaction-sleep-interval", "Pause between two steps of a compaction (default: 10ms).",
             (o, v) => o with { CompactionSleepInterval = FlagValues.Duration(v) }),
+        .. Renamed("watch-progress-notify-interval", "How often idle watchers that ask for it hear of progress, 100ms at least (default: 10m).",
+            (o, v) => o with { WatchProgressNotifyInterval = ProgressInterval(v) }),
+        new("watch-stream-buffer-bytes", "Events that wait in memory for one slow watch stream; more is read again from history (default: 1048576).",
+            (o, v) => o with { WatchStreamBufferBytes = FlagValues.PositiveInt(v) }, IsOwn: true),
         new("initial-range-splits", "Keys at which a new keyspace parts into ranges, comma-separated (default: none, one range).",
             (o, v) => o with { InitialRangeSplits = FlagValues.List(v) }, IsOwn: true),
         new("log-level", "debug, info, warn, error, panic or fatal (default: info).", (o, v) => o with { LogLevel = Level(v) }),
@@ -64,6 +68,8 @@ internal static class Flags
         "experimental-stop-grpc-service-on-defrag",
     };
 
+    private static readonly TimeSpan ShortestProgressInterval = TimeSpan.FromMilliseconds(100);
+
     private static TracingOptions DefaultTracing => new("localhost:4317", "granary", "", 0);
 
     // Takes every setting of tracing, in whatever order they come; only the switch turns it on, see Settings.
@@ -76,6 +82,15 @@ internal static class Flags
         new(name, help, apply, isSwitch),
         new("experimental-" + name, $"Older name of --{name}.", apply, isSwitch),
     ];
+
+    // As etcd does: 0 or less is the default, what is too short is the shortest.
+    private static TimeSpan ProgressInterval(string text)
+    {
+        var interval = FlagValues.Duration(text);
+        return interval <= TimeSpan.Zero ? TimeSpan.FromMinutes(10)
+            : interval < ShortestProgressInterval ? ShortestProgressInterval
+            : interval;
+    }
 
     private static LogLevel Level(string text) => text switch
     {

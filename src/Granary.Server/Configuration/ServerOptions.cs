@@ -31,6 +31,12 @@ internal sealed record ServerOptions
 
     public TimeSpan CompactionSleepInterval { get; init; } = TimeSpan.FromMilliseconds(10);
 
+    /// <summary>How often a watcher that wants to be told of progress is told, when it has had no events.</summary>
+    public TimeSpan WatchProgressNotifyInterval { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Bytes of events that wait for a client to read them, per watch stream; what is beyond is read again from history.</summary>
+    public int WatchStreamBufferBytes { get; init; } = 1 << 20;
+
     /// <summary>Keys at which the keyspace of a cluster that is founded now parts into ranges.</summary>
     public IReadOnlyList<string> InitialRangeSplits { get; init; } = [];
 

@@ -118,6 +118,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton<RequestSize>();
         builder.Services.AddSingleton<CallErrors>();
         builder.Services.AddSingleton<KvService>();
+        builder.Services.AddSingleton<WatchService>();
         builder.Services.AddSingleton<MaintenanceService>();
         builder.Services.AddSingleton<ClusterService>();
         builder.Services.AddGrpc(grpc =>
@@ -139,6 +140,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         app.UseMiddleware<UnknownMethods>((IReadOnlyList<Google.Protobuf.Reflection.ServiceDescriptor>)
         [
             KV.Descriptor,
+            Protos.Watch.Descriptor,
             Maintenance.Descriptor,
             Protos.Cluster.Descriptor,
             Grpc.Health.V1.Health.Descriptor,
@@ -148,6 +150,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         app.UseMiddleware<LibraryStatuses>();
         app.UseRouting();
         app.MapGrpcService<KvService>();
+        app.MapGrpcService<WatchService>();
         app.MapGrpcService<MaintenanceService>();
         app.MapGrpcService<ClusterService>();
         app.MapGrpcHealthChecksService();

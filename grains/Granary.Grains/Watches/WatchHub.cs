@@ -1,0 +1,483 @@
+using Google.Protobuf;
+using Granary.Mvcc.Errors;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+using Granary.Streams;
+
+namespace Granary.Grains.Watches;
+
+/// <summary>
+/// Decides who gets which event: goes through each commit that the stream delivers, finds its watchers, offers it to their outlets.
+/// A watcher that is behind is caught up by passes over history and joins the live group at an exact revision. One caller at a time.
+/// </summary>
+/// <param name="position">The last revision that counts as delivered.</param>
+internal sealed class WatchHub(long position)
+{
+    private const long NoWatcher = -1;
+
+    private static readonly ByteString EmptyKeyMeans = ByteString.CopyFrom(0);
+
+    private readonly Dictionary<long, WatchStream> _streams = [];
+
+    // The live group: watchers by what they watch.
+    private readonly KeyRangeIndex<List<Watcher>> _synced = new();
+
+    // Watchers that are behind and have room, in the order in which they take part in passes.
+    private readonly Queue<Watcher> _behind = new();
+
+    // Progress that was asked for when the store was ahead of the stream: told as soon as the stream gets there.
+    private readonly List<DueProgress> _due = [];
+
+    private readonly List<List<Watcher>> _matches = [];
+    private readonly List<Watcher> _touched = [];
+
+    /// <summary>The last revision that was delivered to all who are in the live group.</summary>
+    public long Position { get; private set; } = position;
+
+    public int StreamCount => _streams.Count;
+
+    /// <summary>Creates a watcher. It starts behind <paramref name="storeRevision"/> unless the request names a revision.</summary>
+    public void Create(long number, WatchOutlet outlet, WatchCreateRequest request, long storeRevision)
+    {
+        var stream = Stream(number, outlet);
+        var keys = new KeyRange(request.Key.IsEmpty ? EmptyKeyMeans : request.Key, request.RangeEnd);
+        long? id = null;
+        var refusal = request.StartRevision < 0 ? EtcdError.Compacted.Text
+            : keys.IsEmpty ? "mvcc: watcher range is empty"
+            : (id = stream.Id(request.WatchId)) is null ? "mvcc: duplicate watch ID provided on the WatchStream"
+            : null;
+        if (refusal is not null)
+        {
+            Reply(stream, new WatchResponse { WatchId = NoWatcher, Created = true, Canceled = true, CancelReason = refusal }, storeRevision);
+            return;
+        }
+
+        Reply(stream, new WatchResponse { WatchId = id!.Value, Created = true }, storeRevision);
+        var watcher = new Watcher(stream, id.Value, keys, request, request.StartRevision == 0 ? storeRevision + 1 : request.StartRevision);
+        stream.Watchers.Add(watcher.Id, watcher);
+        if (watcher.Next > Position)
+        {
+            Join(watcher);
+        }
+        else
+        {
+            stream.Behind++;
+            watcher.State = WatcherState.Unsynced;
+            WatchMetrics.Unsynced.Add(1);
+            _behind.Enqueue(watcher);
+        }
+    }
+
+    /// <summary>Cancels a watcher at the client's wish; without a reply if there is none.</summary>
+    public void Cancel(long number, long id, long storeRevision)
+    {
+        if (_streams.TryGetValue(number, out var stream) && stream.Watchers.TryGetValue(id, out var watcher))
+        {
+            Drop(watcher);
+            Reply(stream, new WatchResponse { WatchId = id, Canceled = true }, storeRevision);
+        }
+    }
+
+    /// <summary>Frees a stream and its watchers.</summary>
+    public void Close(long number)
+    {
+        if (_streams.Remove(number, out var stream))
+        {
+            foreach (var watcher in stream.Watchers.Values.ToList())
+            {
+                Drop(watcher);
+            }
+        }
+    }
+
+    /// <summary>Tells the progress of a whole stream, once the live group has got to <paramref name="storeRevision"/>.</summary>
+    public void RequestProgress(long number, long storeRevision) => Tell(new DueProgress(number, storeRevision, OfStream: true));
+
+    /// <summary>Tells the progress of the stream's watchers that want it and were quiet, once the live group has got to <paramref name="storeRevision"/>.</summary>
+    public void NotifyProgress(long number, long storeRevision) => Tell(new DueProgress(number, storeRevision, OfStream: false));
+
+    /// <summary>The stream's outlet has room again: those that waited for it take part in passes again.</summary>
+    public void Resume(long number)
+    {
+        if (!_streams.TryGetValue(number, out var stream))
+        {
+            return;
+        }
+
+        foreach (var watcher in stream.Watchers.Values)
+        {
+            if (watcher.State == WatcherState.Stalled)
+            {
+                watcher.State = WatcherState.Unsynced;
+                WatchMetrics.Stalled.Add(-1);
+                WatchMetrics.Unsynced.Add(1);
+                _behind.Enqueue(watcher);
+            }
+        }
+    }
+
+    /// <summary>Gives a commit to all who watch its keys. What was delivered before is passed over, what is missing is read from history.</summary>
+    public void Deliver(Commit commit)
+    {
+        if (commit.Revision <= Position)
+        {
+            return;
+        }
+
+        if (commit.Revision > Position + 1)
+        {
+            WatchMetrics.Gaps.Add(commit.Revision - Position - 1);
+            LeaveGapTo(commit.Revision);
+        }
+
+        if (commit.Events.Count == 1)
+        {
+            DeliverOne(commit);
+        }
+        else
+        {
+            DeliverMany(commit);
+        }
+
+        Position = commit.Revision;
+        TellDue();
+    }
+
+    /// <summary>The next pass over history, or null when nobody is behind who has room.</summary>
+    public CatchUpPass? NextPass()
+    {
+        var pass = new CatchUpPass();
+
+        // Whoever is too far ahead of the first one, or behind it, takes part in a later pass.
+        for (var looked = _behind.Count; looked > 0 && !pass.IsFull; looked--)
+        {
+            var watcher = _behind.Dequeue();
+            if (watcher.State != WatcherState.Unsynced)
+            {
+                continue;
+            }
+
+            if (!watcher.Stream.Outlet.HasRoom())
+            {
+                Stall(watcher);
+            }
+            else if (!pass.TryAdd(watcher))
+            {
+                _behind.Enqueue(watcher);
+            }
+        }
+
+        return pass.IsEmpty ? null : pass;
+    }
+
+    /// <summary>Hands out what a pass has read, and lets those who have caught up join the live group.</summary>
+    public void Complete(CatchUpPass pass)
+    {
+        foreach (var part in pass.Parts)
+        {
+            var watcher = part.Watcher;
+            if (watcher.State == WatcherState.Gone)
+            {
+                continue;
+            }
+
+            if (part.IsCompacted)
+            {
+                CancelCompacted(watcher, pass.CompactedRevision);
+                continue;
+            }
+
+            if (part.Response is { } response)
+            {
+                if (!watcher.Stream.Outlet.TryOffer(new OutgoingResponse(response, part.SizeBytes, watcher.MayFragment)))
+                {
+                    Stall(watcher);
+                    continue;
+                }
+
+                watcher.IsQuiet = false;
+                WatchMetrics.Events.Add(response.Events.Count);
+            }
+
+            watcher.Next = part.Next;
+            if (watcher.Next > Position)
+            {
+                watcher.Stream.Behind--;
+                WatchMetrics.Unsynced.Add(-1);
+                Join(watcher);
+            }
+            else
+            {
+                _behind.Enqueue(watcher);
+            }
+        }
+    }
+
+    /// <summary>A pass could not read: its watchers wait for the next one.</summary>
+    public void Abandon(CatchUpPass pass)
+    {
+        foreach (var part in pass.Parts)
+        {
+            _behind.Enqueue(part.Watcher);
+        }
+    }
+
+    private WatchStream Stream(long number, WatchOutlet outlet)
+    {
+        if (!_streams.TryGetValue(number, out var stream))
+        {
+            _streams.Add(number, stream = new WatchStream(outlet));
+        }
+
+        return stream;
+    }
+
+    private static void Reply(WatchStream stream, WatchResponse response, long revision)
+    {
+        response.Header = new ResponseHeader { Revision = revision };
+        stream.Outlet.Add(new OutgoingResponse(response, EventSize.OfReply));
+    }
+
+    private void Join(Watcher watcher)
+    {
+        var group = _synced.GetOrAdd(watcher.Keys, static () => new List<Watcher>(1));
+        watcher.Group = group;
+        watcher.Slot = group.Count;
+        group.Add(watcher);
+        watcher.State = WatcherState.Synced;
+        WatchMetrics.Synced.Add(1);
+    }
+
+    private void Leave(Watcher watcher)
+    {
+        var group = watcher.Group!;
+        var last = group[^1];
+        group[watcher.Slot] = last;
+        last.Slot = watcher.Slot;
+        group.RemoveAt(group.Count - 1);
+        watcher.Group = null;
+        if (group.Count == 0)
+        {
+            _synced.Remove(watcher.Keys);
+        }
+
+        WatchMetrics.Synced.Add(-1);
+    }
+
+    private void Drop(Watcher watcher)
+    {
+        switch (watcher.State)
+        {
+            case WatcherState.Synced:
+                Leave(watcher);
+                break;
+            case WatcherState.Unsynced:
+                watcher.Stream.Behind--;
+                WatchMetrics.Unsynced.Add(-1);
+                break;
+            case WatcherState.Stalled:
+                watcher.Stream.Behind--;
+                WatchMetrics.Stalled.Add(-1);
+                break;
+        }
+
+        watcher.State = WatcherState.Gone;
+        watcher.Stream.Watchers.Remove(watcher.Id);
+    }
+
+    private static void Stall(Watcher watcher)
+    {
+        watcher.State = WatcherState.Stalled;
+        WatchMetrics.Unsynced.Add(-1);
+        WatchMetrics.Stalled.Add(1);
+    }
+
+    // The id is free at once, and progress no longer waits for it; etcd keeps both until the client reacts.
+    private void CancelCompacted(Watcher watcher, long compactedRevision)
+    {
+        Drop(watcher);
+        WatchMetrics.Compacted.Add(1);
+        Reply(watcher.Stream, new WatchResponse { WatchId = watcher.Id, Canceled = true, CompactRevision = compactedRevision }, 0);
+    }
+
+    private void FallBehind(Watcher watcher, long next)
+    {
+        Leave(watcher);
+        watcher.Next = next;
+        watcher.Stream.Behind++;
+        watcher.State = WatcherState.Stalled;
+        WatchMetrics.Stalled.Add(1);
+        WatchMetrics.FellBehind.Add(1);
+    }
+
+    private void LeaveGapTo(long revision)
+    {
+        foreach (var stream in _streams.Values)
+        {
+            foreach (var watcher in stream.Watchers.Values)
+            {
+                if (watcher.State == WatcherState.Synced && watcher.Next < revision)
+                {
+                    Leave(watcher);
+                    watcher.Next = Math.Max(watcher.Next, Position + 1);
+                    watcher.State = WatcherState.Unsynced;
+                    stream.Behind++;
+                    WatchMetrics.Unsynced.Add(1);
+                    _behind.Enqueue(watcher);
+                }
+            }
+        }
+    }
+
+    private void DeliverOne(Commit commit)
+    {
+        var full = commit.Events[0];
+        Event? bare = null;
+        _synced.FindContaining(full.Kv.Key, _matches);
+        foreach (var group in _matches)
+        {
+            // From the end, since who falls behind is replaced by the last one.
+            for (var i = group.Count - 1; i >= 0; i--)
+            {
+                var watcher = group[i];
+                if (commit.Revision >= watcher.Next && watcher.Wants(full.Type))
+                {
+                    var @event = watcher.PrevKv ? full : bare ??= WithoutPrevious(full);
+                    var response = new WatchResponse();
+                    response.Events.Add(@event);
+                    Offer(watcher, commit, response, EventSize.OfReply + EventSize.Of(@event));
+                }
+            }
+        }
+
+        _matches.Clear();
+    }
+
+    private void DeliverMany(Commit commit)
+    {
+        foreach (var full in commit.Events)
+        {
+            Event? bare = null;
+            _synced.FindContaining(full.Kv.Key, _matches);
+            foreach (var group in _matches)
+            {
+                foreach (var watcher in group)
+                {
+                    if (commit.Revision >= watcher.Next && watcher.Wants(full.Type))
+                    {
+                        if (watcher.Collected is null)
+                        {
+                            watcher.Collected = [];
+                            _touched.Add(watcher);
+                        }
+
+                        watcher.Collected.Add(watcher.PrevKv ? full : bare ??= WithoutPrevious(full));
+                    }
+                }
+            }
+
+            _matches.Clear();
+        }
+
+        foreach (var watcher in _touched)
+        {
+            var response = new WatchResponse();
+            var size = EventSize.OfReply;
+            foreach (var @event in watcher.Collected!)
+            {
+                response.Events.Add(@event);
+                size += EventSize.Of(@event);
+            }
+
+            watcher.Collected = null;
+            Offer(watcher, commit, response, size);
+        }
+
+        _touched.Clear();
+    }
+
+    private void Offer(Watcher watcher, Commit commit, WatchResponse response, int size)
+    {
+        response.WatchId = watcher.Id;
+        response.Header = new ResponseHeader { Revision = commit.Revision };
+        if (watcher.Stream.Outlet.TryOffer(new OutgoingResponse(response, size, watcher.MayFragment, commit.TraceParent)))
+        {
+            watcher.IsQuiet = false;
+            WatchMetrics.Events.Add(response.Events.Count);
+        }
+        else
+        {
+            FallBehind(watcher, commit.Revision);
+        }
+    }
+
+    private static Event WithoutPrevious(Event full) => full.PrevKv is null ? full : new Event { Type = full.Type, Kv = full.Kv };
+
+    private void Tell(DueProgress progress)
+    {
+        if (!TryTell(progress))
+        {
+            _due.Add(progress);
+        }
+    }
+
+    private void TellDue()
+    {
+        for (var i = 0; i < _due.Count;)
+        {
+            if (TryTell(_due[i]))
+            {
+                _due.RemoveAt(i);
+            }
+            else
+            {
+                i++;
+            }
+        }
+    }
+
+    private bool TryTell(DueProgress progress)
+    {
+        if (Position < progress.Revision)
+        {
+            return false;
+        }
+
+        if (!_streams.TryGetValue(progress.Stream, out var stream))
+        {
+            return true;
+        }
+
+        if (progress.OfStream)
+        {
+            if (stream.Watchers.Count > 0 && stream.Behind == 0 && stream.Watchers.Values.All(watcher => watcher.StartRevision <= Position))
+            {
+                Reply(stream, new WatchResponse { WatchId = NoWatcher }, Position);
+            }
+
+            return true;
+        }
+
+        foreach (var watcher in stream.Watchers.Values)
+        {
+            if (!watcher.WantsProgress)
+            {
+                continue;
+            }
+
+            if (watcher.IsQuiet && watcher.State == WatcherState.Synced && watcher.StartRevision <= Position)
+            {
+                Reply(stream, new WatchResponse { WatchId = watcher.Id }, Position);
+            }
+
+            watcher.IsQuiet = true;
+        }
+
+        return true;
+    }
+
+    /// <param name="Stream">The stream whose progress it is.</param>
+    /// <param name="Revision">The revision that the live group must have got to.</param>
+    /// <param name="OfStream">Whether it was asked for, and is of all watchers together.</param>
+    private readonly record struct DueProgress(long Stream, long Revision, bool OfStream);
+}

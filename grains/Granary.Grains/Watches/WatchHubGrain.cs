@@ -1,0 +1,163 @@
+using Granary.Log.Commits;
+using Granary.Mvcc.Errors;
+using Granary.Protos;
+using Granary.Storage.Replicas;
+using Granary.Streams;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using Orleans.Runtime;
+using Orleans.Streams;
+
+namespace Granary.Grains.Watches;
+
+/// <summary>Runs this silo's <see cref="WatchHub"/>: feeds it with the stream of commits and with the requests of watch streams, one at a time.</summary>
+[Reentrant, KeepAlive, PreferLocalPlacement]
+internal sealed partial class WatchHubGrain(
+    Replica replica, ICommitLog log, WatchStreams streams, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
+    : Grain, IWatchHubGrain, IAsyncBatchObserver<Commit>
+{
+    private static readonly TimeSpan LeaderCheckInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PauseAfterFailedPass = TimeSpan.FromSeconds(1);
+
+    // So often no leader must be found before streams that require one end.
+    private const int ChecksWithoutLeader = 3;
+
+    private readonly WatchHub _hub = new(replica.State.Revision);
+    private Task _catchUp = Task.CompletedTask;
+    private bool _isDeactivated;
+    private int _checksWithoutLeader;
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var commits = this.GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(silo.SiloAddress));
+        foreach (var left in await commits.GetAllSubscriptionHandles())
+        {
+            await left.UnsubscribeAsync();
+        }
+
+        await commits.SubscribeAsync(this, new RevisionToken(_hub.Position + 1));
+        this.RegisterGrainTimer(CheckLeader, LeaderCheckInterval, LeaderCheckInterval);
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        // Their watchers are known nowhere else: clients come again, with the revision they have got to.
+        foreach (var outlet in streams.Outlets)
+        {
+            outlet.Fail(new EtcdException(EtcdError.Stopped));
+        }
+
+        _isDeactivated = true;
+        await _catchUp;
+    }
+
+    public ValueTask Create(long stream, WatchCreateRequest request)
+    {
+        if (streams.Outlet(stream) is { } outlet)
+        {
+            _hub.Create(stream, outlet, request, replica.State.Revision);
+            CatchUpIfIdle();
+        }
+
+        return default;
+    }
+
+    public ValueTask Cancel(long stream, long watchId)
+    {
+        _hub.Cancel(stream, watchId, replica.State.Revision);
+        return default;
+    }
+
+    public ValueTask RequestProgress(long stream)
+    {
+        _hub.RequestProgress(stream, replica.State.Revision);
+        return default;
+    }
+
+    public ValueTask NotifyProgress(long stream)
+    {
+        _hub.NotifyProgress(stream, replica.State.Revision);
+        return default;
+    }
+
+    public ValueTask Resume(long stream)
+    {
+        _hub.Resume(stream);
+        CatchUpIfIdle();
+        return default;
+    }
+
+    public ValueTask Close(long stream)
+    {
+        _hub.Close(stream);
+        return default;
+    }
+
+    public Task OnNextAsync(IList<SequentialItem<Commit>> items)
+    {
+        foreach (var item in items)
+        {
+            _hub.Deliver(item.Item);
+        }
+
+        CatchUpIfIdle();
+        return Task.CompletedTask;
+    }
+
+    public Task OnErrorAsync(Exception exception)
+    {
+        // The next commit shows what is missing.
+        Log.StreamFailed(logger, exception);
+        return Task.CompletedTask;
+    }
+
+    private void CatchUpIfIdle()
+    {
+        if (_catchUp.IsCompleted)
+        {
+            _catchUp = CatchUp();
+        }
+    }
+
+    private async Task CatchUp()
+    {
+        while (!_isDeactivated && _hub.NextPass() is { } pass)
+        {
+            try
+            {
+                await Task.Run(() => pass.Run(replica));
+                _hub.Complete(pass);
+            }
+            catch (Exception exception)
+            {
+                Log.PassFailed(logger, exception);
+                _hub.Abandon(pass);
+                await Task.Delay(PauseAfterFailedPass);
+            }
+        }
+    }
+
+    private Task CheckLeader(CancellationToken cancellationToken)
+    {
+        _checksWithoutLeader = log.Failure is null ? 0 : _checksWithoutLeader + 1;
+        if (_checksWithoutLeader >= ChecksWithoutLeader)
+        {
+            foreach (var outlet in streams.Outlets.Where(static outlet => outlet.RequiresLeader))
+            {
+                outlet.Fail(new EtcdException(EtcdError.NoLeader));
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "The stream of commits reported an error; what is missing is read from history.")]
+        public static partial void StreamFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(2, LogLevel.Error, "Watchers that are behind could not be caught up; it is tried again.")]
+        public static partial void PassFailed(ILogger logger, Exception exception);
+    }
+}
