@@ -1,0 +1,72 @@
+using Google.Protobuf;
+using Granary.Model;
+using Granary.Mvcc.Errors;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+using Granary.Storage.Replicas;
+using Granary.Storage.Stores.Memory;
+
+namespace Granary.Grains.Tests;
+
+/// <summary>A replica and the model, written to alike, as a log would.</summary>
+internal sealed class ReplicatedModel : IDisposable
+{
+    private long _index;
+
+    public ReplicatedModel() => Apply(new TermRecord(1, 11, 22, RangeMap.SplitAt([])));
+
+    // A feed of next to nothing, so that those who lag read from the store.
+    public Replica Replica { get; } = new(new MemoryStore(), feedBytes: 2048);
+
+    public ModelStore Model { get; } = new();
+
+    public void Write(IMessage request)
+    {
+        using var view = Replica.View();
+        var evaluation = new BatchEvaluation(view);
+        try
+        {
+            switch (request)
+            {
+                case PutRequest put:
+                    evaluation.Put(put);
+                    break;
+                case DeleteRangeRequest delete:
+                    evaluation.DeleteRange(delete, CancellationToken.None);
+                    break;
+                default:
+                    evaluation.Txn((TxnRequest)request, CancellationToken.None);
+                    break;
+            }
+
+            Model.Write(request);
+        }
+        catch (EtcdException)
+        {
+            return;
+        }
+
+        if (evaluation.Commits.Count > 0)
+        {
+            Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits));
+        }
+    }
+
+    public void Compact(long revision)
+    {
+        if (CompactionRules.Check(revision, Model.CompactedRevision, Model.Revision) is null)
+        {
+            Model.Compact(revision);
+            Apply(new CompactionRecord(revision));
+        }
+    }
+
+    public void Dispose() => Replica.Dispose();
+
+    private void Apply(LogRecord record)
+    {
+        Replica.Apply(++_index, record);
+        Replica.Publish();
+    }
+}
