@@ -8,12 +8,12 @@ namespace Granary.Grains.Watches;
 /// One bounded step over history for some of those who are behind: reads what changed from one revision on, once for all of them,
 /// beside the hub's turns. What it has read, the hub hands out.
 /// </summary>
-internal sealed class CatchUpPass
+/// <param name="maxChanges">How many changes it looks at before it ends, at the end of a revision.</param>
+internal sealed class CatchUpPass(int maxChanges)
 {
     private const int MaxWatchers = 512;
 
-    // Where a pass ends: after so many changes looked at, so many bytes read for watchers, so many revisions for one of them.
-    private const int MaxChanges = 8192;
+    // Where a pass ends besides: after so many bytes read for watchers, so many revisions for one of them.
     private const int MaxBytes = 1 << 20;
     private const int MaxRevisionsOfResponse = 1000;
 
@@ -36,7 +36,7 @@ internal sealed class CatchUpPass
         {
             _from = watcher.Next;
         }
-        else if (watcher.Next < _from || watcher.Next > _from + MaxChanges)
+        else if (watcher.Next < _from || watcher.Next > _from + maxChanges)
         {
             return false;
         }
@@ -79,7 +79,7 @@ internal sealed class CatchUpPass
     }
 
     /// <summary>Reads from a revision on; returns the last one that was read to its end.</summary>
-    private static long Read(ReplicaView view, long from, KeyRangeIndex<List<Part>> index)
+    private long Read(ReplicaView view, long from, KeyRangeIndex<List<Part>> index)
     {
         var matches = new List<List<Part>>();
         var looked = 0;
@@ -90,7 +90,7 @@ internal sealed class CatchUpPass
         {
             if (change.Revision != revision)
             {
-                if (looked >= MaxChanges || bytes >= MaxBytes || isFull)
+                if (looked >= maxChanges || bytes >= MaxBytes || isFull)
                 {
                     return change.Revision - 1;
                 }

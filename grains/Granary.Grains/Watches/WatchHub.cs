@@ -11,7 +11,8 @@ namespace Granary.Grains.Watches;
 /// A watcher that is behind is caught up by passes over history and joins the live group at an exact revision. One caller at a time.
 /// </summary>
 /// <param name="position">The last revision that counts as delivered.</param>
-internal sealed class WatchHub(long position)
+/// <param name="changesPerPass">How many changes one pass over history looks at.</param>
+internal sealed class WatchHub(long position, int changesPerPass = 8192)
 {
     private const long NoWatcher = -1;
 
@@ -146,7 +147,7 @@ internal sealed class WatchHub(long position)
     /// <summary>The next pass over history, or null when nobody is behind who has room.</summary>
     public CatchUpPass? NextPass()
     {
-        var pass = new CatchUpPass();
+        var pass = new CatchUpPass(changesPerPass);
 
         // Whoever is too far ahead of the first one, or behind it, takes part in a later pass.
         for (var looked = _behind.Count; looked > 0 && !pass.IsFull; looked--)

@@ -126,7 +126,7 @@ public sealed class WatchHubTests
     private sealed class World : IDisposable
     {
         private readonly ReplicatedModel _store = new();
-        private readonly WatchHub _hub = new(position: 1);
+        private readonly WatchHub _hub = new(position: 1, changesPerPass: 4);
         private readonly PhysicalCompaction _compaction;
         private readonly Dictionary<int, Client> _clients = new() { [1] = new Client(900), [2] = new Client(1 << 20) };
         private CatchUpPass? _pass;
