@@ -20,6 +20,8 @@ internal sealed class Counters : IDisposable
         };
         _listener.SetMeasurementEventCallback<int>((instrument, value, _, _) =>
             _sums.AddOrUpdate(instrument.Name, value, (_, sum) => sum + value));
+        _listener.SetMeasurementEventCallback<long>((instrument, value, _, _) =>
+            _sums.AddOrUpdate(instrument.Name, value, (_, sum) => sum + value));
         _listener.Start();
     }
 

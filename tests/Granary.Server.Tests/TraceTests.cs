@@ -75,6 +75,23 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public async Task The_delivery_of_an_event_links_to_its_commit()
+    {
+        await using var receiver = await Receiver.Start();
+        await using var server = await InProcessServer.Start(Stop, options => options with { Tracing = new TracingOptions(receiver.Address, "granary", "", 0) });
+        using var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
+        var key = ByteString.CopyFromUtf8("k");
+        await watch.RequestStream.WriteAsync(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = key } }, Stop);
+        Assert.True(await watch.ResponseStream.MoveNext(Stop) && watch.ResponseStream.Current.Created);
+
+        var put = await Traced(receiver, headers => server.Kv.PutAsync(new PutRequest { Key = key }, headers, cancellationToken: Stop).ResponseAsync, spans: 6);
+        Assert.Contains("watch delivery < commit", put);
+        var delivery = Assert.Single(receiver.Spans, span => span.Name == "watch delivery");
+        var commit = Assert.Single(receiver.Spans, span => span.Name == "commit");
+        Assert.Equal(commit.SpanId, Assert.Single(delivery.Links).SpanId);
+    }
+
+    [Fact]
     public async Task What_is_not_sampled_makes_no_span()
     {
         await using var receiver = await Receiver.Start();
