@@ -1,0 +1,144 @@
+using Google.Protobuf;
+using Granary.Grains.Hosting;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+using Granary.Storage.Replicas;
+using Granary.Storage.Stores.Memory;
+using Granary.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Streams;
+using Orleans.TestingHost;
+
+namespace Granary.Streams.Tests;
+
+/// <summary>Any grain follows the keyspace by the ordinary streams of Orleans, from any revision that is not compacted.</summary>
+public sealed class CommitStreamTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    // A feed of next to nothing: whoever comes late reads from the store.
+    private readonly Replica _replica = new(new MemoryStore(), feedBytes: 4096);
+    private InProcessTestCluster? _cluster;
+    private long _index;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private IGrainFactory Grains => _cluster!.Client;
+
+    public async ValueTask InitializeAsync()
+    {
+        Apply(new TermRecord(1, 11, 22, RangeMap.SplitAt([])));
+        var builder = new InProcessTestClusterBuilder(1);
+        builder.ConfigureClient(client => client.Services.AddGranarySerialization());
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddSingleton(_replica).AddGranarySerialization();
+            silo.AddGranaryStreams();
+        });
+        _cluster = builder.Build();
+        await _cluster.DeployAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster!.DisposeAsync();
+        _replica.Dispose();
+    }
+
+    [Fact]
+    public async Task A_grain_that_was_deactivated_resumes_at_its_token_and_misses_nothing()
+    {
+        var audit = Grains.GetGrain<IAuditGrain>("a");
+        await audit.Follow(2);
+        for (var i = 0; i < 300; i++)
+        {
+            Put($"k{i}");
+            if (i is 100 or 200)
+            {
+                await Noted(audit, i);
+                await audit.GoAway();
+            }
+        }
+
+        await Noted(audit, 300);
+        Assert.Equal(Enumerable.Range(0, 300).Select(i => $"{i + 2} k{i}"), await audit.Notes());
+        Assert.True(await audit.Activations() >= 2, "it was never away");
+        Assert.Empty(await audit.Errors());
+    }
+
+    [Fact]
+    public async Task A_grain_can_start_at_any_revision_that_is_not_compacted()
+    {
+        for (var i = 0; i < 1000; i++)
+        {
+            Put($"k{i}");
+        }
+
+        Assert.Null(_replica.Feed.Read(500, 1));
+        var early = Grains.GetGrain<IAuditGrain>("early");
+        var late = Grains.GetGrain<IAuditGrain>("late");
+        await early.Follow(2);
+        await late.Follow(900);
+        Put("last");
+        await Noted(early, 1001);
+        await Noted(late, 103);
+        Assert.Equal("2 k0", (await early.Notes())[0]);
+        Assert.Equal("900 k898", (await late.Notes())[0]);
+        Assert.Equal("1002 last", (await late.Notes())[^1]);
+    }
+
+    [Fact]
+    public async Task A_token_that_is_compacted_is_told_as_a_miss()
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            Put("k");
+        }
+
+        Apply(new CompactionRecord(50));
+        var audit = Grains.GetGrain<IAuditGrain>("a");
+        await audit.Follow(49);
+        Put("k");
+        await Eventually.Holds("the miss was told", async () => (await audit.Errors()).Count > 0, Generous, Stop);
+        Assert.Contains(nameof(QueueCacheMissException), await audit.Errors());
+    }
+
+    [Fact]
+    public async Task What_follows_the_subscription_comes_without_a_token_too()
+    {
+        Put("before");
+        var received = new List<string>();
+        var stream = _cluster!.Silos[0].ServiceProvider.GetRequiredService<IClusterClient>()
+            .GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(_cluster.Silos[0].SiloAddress));
+        var subscription = await stream.SubscribeAsync((commit, _) =>
+        {
+            lock (received)
+            {
+                received.AddRange(commit.Events.Select(change => change.Kv.Key.ToStringUtf8()));
+            }
+
+            return Task.CompletedTask;
+        });
+        Put("after");
+        await Eventually.Holds("it came", () => Task.FromResult(received.Contains("after")), Generous, Stop);
+        await subscription.UnsubscribeAsync();
+    }
+
+    private static Task Noted(IAuditGrain audit, int count) =>
+        Eventually.Holds($"{count} changes are noted", async () => (await audit.Notes()).Count >= count, Generous, Stop);
+
+    private void Put(string key)
+    {
+        using var view = _replica.View();
+        var evaluation = new BatchEvaluation(view);
+        evaluation.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key) });
+        Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits));
+    }
+
+    private void Apply(LogRecord record)
+    {
+        _replica.Apply(++_index, record);
+        _replica.Publish();
+    }
+}
