@@ -27,19 +27,7 @@ internal sealed class ReplicatedModel : IDisposable
         var evaluation = new BatchEvaluation(view);
         try
         {
-            switch (request)
-            {
-                case PutRequest put:
-                    evaluation.Put(put);
-                    break;
-                case DeleteRangeRequest delete:
-                    evaluation.DeleteRange(delete, CancellationToken.None);
-                    break;
-                default:
-                    evaluation.Txn((TxnRequest)request, CancellationToken.None);
-                    break;
-            }
-
+            evaluation.Write(request, CancellationToken.None);
             Model.Write(request);
         }
         catch (EtcdException)
@@ -47,9 +35,9 @@ internal sealed class ReplicatedModel : IDisposable
             return;
         }
 
-        if (evaluation.Commits.Count > 0)
+        if (!evaluation.IsIdle)
         {
-            Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits));
+            Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits, evaluation.LeaseChanges));
         }
     }
 

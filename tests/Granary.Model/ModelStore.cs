@@ -23,6 +23,8 @@ public sealed class ModelStore
 
     public IReadOnlyList<ModelEvent> History => _history;
 
+    public SortedSet<long> Leases { get; } = [];
+
     /// <summary>The pairs at a revision, in key order.</summary>
     public List<KeyValue> PairsAt(long revision) => [.. Replay(_history.Where(change => change.Revision <= revision)).Values];
 
@@ -50,6 +52,8 @@ public sealed class ModelStore
             PutRequest put => work.CheckedPut(put),
             DeleteRangeRequest delete => work.Delete(delete),
             TxnRequest txn => work.Txn(txn),
+            LeaseGrantRequest grant => work.Grant(grant),
+            LeaseRevokeRequest revoke => work.Revoke(revoke),
             _ => throw new ArgumentException("no write", nameof(request)),
         };
         _history.AddRange(work.Changes);
@@ -159,10 +163,7 @@ public sealed class ModelStore
 
         public PutResponse CheckedPut(PutRequest request)
         {
-            if (request.Lease != 0)
-            {
-                throw new EtcdException(EtcdError.LeaseNotFound);
-            }
+            RequireLease(request);
 
             RequireKept(request);
             return Put(request);
@@ -209,9 +210,43 @@ public sealed class ModelStore
                 CreateRevision = old?.CreateRevision ?? store.Revision + 1,
                 ModRevision = store.Revision + 1,
                 Version = (old?.Version ?? 0) + 1,
+                Lease = request.IgnoreLease ? old!.Lease : request.Lease,
             };
             Changes.Add(new ModelEvent(store.Revision + 1, request.Key, pair));
             return new PutResponse { Header = Header, PrevKv = request.PrevKv ? old?.Clone() : null };
+        }
+
+        public LeaseGrantResponse Grant(LeaseGrantRequest request)
+        {
+            if (!store.Leases.Add(request.ID))
+            {
+                throw new EtcdException(EtcdError.LeaseExists);
+            }
+
+            return new LeaseGrantResponse { Header = Header, ID = request.ID, TTL = request.TTL };
+        }
+
+        public LeaseRevokeResponse Revoke(LeaseRevokeRequest request)
+        {
+            if (!store.Leases.Remove(request.ID))
+            {
+                throw new EtcdException(EtcdError.LeaseNotFound);
+            }
+
+            foreach (var pair in Before.Where(pair => pair.Lease == request.ID))
+            {
+                Changes.Add(new ModelEvent(store.Revision + 1, pair.Key, null));
+            }
+
+            return new LeaseRevokeResponse { Header = Header };
+        }
+
+        private void RequireLease(PutRequest request)
+        {
+            if (request.Lease != 0 && !store.Leases.Contains(request.Lease))
+            {
+                throw new EtcdException(EtcdError.LeaseNotFound);
+            }
         }
 
         private void RequireKept(PutRequest request)
@@ -235,10 +270,7 @@ public sealed class ModelStore
                 else if (puts && op.RequestPut is { } put)
                 {
                     RequireKept(put);
-                    if (put.Lease != 0)
-                    {
-                        throw new EtcdException(EtcdError.LeaseNotFound);
-                    }
+                    RequireLease(put);
                 }
                 else if (!puts && op.RequestRange is { Revision: not 0 } range)
                 {

@@ -56,7 +56,7 @@ public static class RandomRequests
             PrevKv = prevKv,
             IgnoreValue = ignore == 0,
             IgnoreLease = ignore == 1,
-            Lease = lease == 0 && ignore != 1 ? 7 : 0,
+            Lease = lease < 4 && ignore != 1 ? 7 + (lease % 2) : 0,
         });
 
     public static readonly Gen<DeleteRangeRequest> Delete =
@@ -87,8 +87,14 @@ public static class RandomRequests
 
     public static readonly Gen<TxnRequest> Txn = TxnOf(2).Where(txn => RequestChecks.Check(txn, MaxTxnOps) is null);
 
-    public static readonly Gen<IMessage> Write = Gen.Frequency(
+    /// <summary>Grants and revocations of the two leases that puts name.</summary>
+    public static readonly Gen<IMessage> LeaseWrite = Gen.Select(Gen.Int[7, 8], Gen.Bool).Select((id, isGrant) =>
+        isGrant ? (IMessage)new LeaseGrantRequest { ID = id, TTL = 1000 } : new LeaseRevokeRequest { ID = id });
+
+    public static readonly Gen<IMessage> KvWrite = Gen.Frequency(
         (5, Put.Select(put => (IMessage)put)), (2, Delete.Select(delete => (IMessage)delete)), (4, Txn.Select(txn => (IMessage)txn)));
+
+    public static readonly Gen<IMessage> Write = Gen.Frequency((5, KvWrite), (2, LeaseWrite));
 
     /// <summary>Whether a txn reads at one of these revisions by its number.</summary>
     public static bool NamesRevision(IMessage request, long first, long last) =>

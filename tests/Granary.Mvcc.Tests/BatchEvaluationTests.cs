@@ -16,7 +16,7 @@ public sealed class BatchEvaluationTests
             for (var i = 0; i < batches.Length; i++)
             {
                 var evaluation = new BatchEvaluation(new ModelView(model));
-                var answers = batches[i].Select(request => Outcome.Of(() => Decide(evaluation, request))).ToList();
+                var answers = batches[i].Select(request => Outcome.Of(() => evaluation.Write(request, default))).ToList();
                 var first = model.Revision + 1;
                 var before = model.History.Count;
                 for (var j = 0; j < batches[i].Length; j++)
@@ -55,7 +55,7 @@ public sealed class BatchEvaluationTests
             var newest = new Dictionary<ByteString, string>();
             foreach (var request in requests)
             {
-                Outcome.Of(() => Decide(evaluation, request));
+                Outcome.Of(() => evaluation.Write(request, default));
             }
 
             foreach (var effect in evaluation.Commits.SelectMany(commit => commit))
@@ -137,7 +137,7 @@ public sealed class BatchEvaluationTests
 
     private static bool ReadsBeyond(IMessage request) => request switch
     {
-        PutRequest => false,
+        PutRequest or LeaseGrantRequest or LeaseRevokeRequest => false,
         DeleteRangeRequest delete => !delete.RangeEnd.IsEmpty,
         TxnRequest txn => txn.Compare.Any(compare => !compare.RangeEnd.IsEmpty || compare.Target is Compare.Types.CompareTarget.Create or Compare.Types.CompareTarget.Mod)
             || txn.Success.Concat(txn.Failure).Any(op => op.RequestCase switch
@@ -150,19 +150,11 @@ public sealed class BatchEvaluationTests
         _ => true,
     };
 
-    private static IMessage Decide(BatchEvaluation evaluation, IMessage request) => request switch
-    {
-        PutRequest put => evaluation.Put(put),
-        DeleteRangeRequest delete => evaluation.DeleteRange(delete, default),
-        TxnRequest txn => evaluation.Txn(txn, default),
-        _ => throw new ArgumentException("no write", nameof(request)),
-    };
-
     private static (IMessage? Response, string? Error) Answer(BatchEvaluation evaluation, IMessage request)
     {
         try
         {
-            return (Decide(evaluation, request), null);
+            return (evaluation.Write(request, default), null);
         }
         catch (Errors.EtcdException exception)
         {

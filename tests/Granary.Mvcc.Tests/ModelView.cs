@@ -13,7 +13,11 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
 
     public long CompactedRevision => store.CompactedRevision;
 
-    public bool HasLease(long id) => false;
+    private readonly long[] _leases = [.. store.Leases];
+
+    public bool HasLease(long id) => _leases.Contains(id);
+
+    public IReadOnlyList<ByteString> AttachedKeys(long lease) => [.. store.PairsAt(Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key)];
 
     public KeyValue? Find(ByteString key, long revision) => store.PairsAt(revision).Find(pair => pair.Key == key)?.Clone();
 

@@ -19,7 +19,7 @@ public sealed class RangesTests
         await using var server = await InProcessServer.Start(Stop, options => options with { InitialRangeSplits = ["a", "ab", "b"] });
         var model = new ModelStore();
         await Gen.OneOf(
-            RandomRequests.Write,
+            RandomRequests.KvWrite,
             RandomRequests.Range.Select(range => (IMessage)range)).SampleAsync(
             async request =>
             {

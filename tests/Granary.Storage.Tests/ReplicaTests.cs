@@ -118,7 +118,7 @@ public abstract class ReplicaTests(bool onDisk)
         replica.Apply(1, Founding);
         replica.Publish();
         Assert.Throws<InvalidOperationException>(() => replica.Apply(3, new CompactionRecord(1)));
-        Assert.Throws<InvalidOperationException>(() => replica.Apply(2, new CommitsRecord(7, [])));
+        Assert.Throws<InvalidOperationException>(() => replica.Apply(2, new CommitsRecord(7, [], [])));
     }
 
     [Fact]
@@ -223,18 +223,13 @@ public abstract class ReplicaTests(bool onDisk)
                     continue;
                 }
 
-                var answer = Outcome.Of(() => request switch
-                {
-                    PutRequest put => evaluation.Put(put),
-                    DeleteRangeRequest delete => evaluation.DeleteRange(delete, TestContext.Current.CancellationToken),
-                    _ => evaluation.Txn((TxnRequest)request, TestContext.Current.CancellationToken),
-                });
+                var answer = Outcome.Of(() => evaluation.Write(request, TestContext.Current.CancellationToken));
                 Assert.Equal(Outcome.Of(() => Model.Write(request)), answer);
             }
 
-            if (evaluation.Commits.Count > 0)
+            if (!evaluation.IsIdle)
             {
-                Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits));
+                Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits, evaluation.LeaseChanges));
             }
         }
 
@@ -264,6 +259,12 @@ public abstract class ReplicaTests(bool onDisk)
                     range.Revision = revision;
                     Assert.Equal(Outcome.Of(() => Model.Range(range)), Outcome.Of(() => RangeEvaluation.Run(range, view, TestContext.Current.CancellationToken)));
                 }
+            }
+
+            Assert.Equal(Model.Leases, view.Leases().Select(lease => lease.Id));
+            foreach (var lease in new long[] { 7, 8 })
+            {
+                Assert.Equal(Model.PairsAt(Model.Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key), view.AttachedKeys(lease));
             }
 
             for (var revision = Math.Max(Model.CompactedRevision, 1); revision <= Model.Revision; revision++)

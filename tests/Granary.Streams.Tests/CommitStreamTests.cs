@@ -133,7 +133,7 @@ public sealed class CommitStreamTests : IAsyncLifetime
         using var view = _replica.View();
         var evaluation = new BatchEvaluation(view);
         evaluation.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key) });
-        Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits));
+        Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits, evaluation.LeaseChanges));
     }
 
     private void Apply(LogRecord record)

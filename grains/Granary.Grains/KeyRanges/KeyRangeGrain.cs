@@ -189,8 +189,8 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
             }
 
             // Who changed nothing may have read what this batch is about to write: all answers wait for the commit.
-            if (evaluation.Commits.Count == 0
-                || await log.Append(new CommitBatch(evaluation, _term, view.State.Ranges!.Version, null, sampled ?? [])) == AppendOutcome.Committed)
+            if (evaluation.IsIdle
+                || await log.Append(new CommitBatch(evaluation, view.State.AppliedIndex, _term, view.State.Ranges!.Version, null, sampled ?? [])) == AppendOutcome.Committed)
             {
                 foreach (var write in batch)
                 {

@@ -98,9 +98,10 @@ internal sealed class KeyspaceGrain(
         using var view = replica.View();
         var evaluation = new BatchEvaluation(view);
         write.Decide(evaluation);
-        return evaluation.Commits.Count == 0
+        return evaluation.IsIdle
             || await log.Append(new CommitBatch(
                 evaluation,
+                view.State.AppliedIndex,
                 term,
                 view.State.Ranges!.Version,
                 () => latches.TryCommit(latch),

@@ -45,13 +45,7 @@ internal sealed class PendingWrite : IDisposable
         using var span = Tracing.GrainTrace.StartWork("evaluate", Caller);
         try
         {
-            _answer = _request switch
-            {
-                PutRequest put => evaluation.Put(put),
-                TxnRequest txn => evaluation.Txn(txn, _cancellationToken),
-                DeleteRangeRequest delete => evaluation.DeleteRange(delete, _cancellationToken),
-                _ => throw new InvalidOperationException($"{_request.Descriptor.Name} is no write."),
-            };
+            _answer = evaluation.Write(_request, _cancellationToken);
         }
         catch (Exception exception)
         {

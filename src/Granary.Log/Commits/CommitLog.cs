@@ -34,6 +34,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private readonly ILogger _logger;
     private readonly Thread _thread;
     private readonly ByteWriter _encoded = new();
+    private readonly LeaseFences _leases = new();
 
     // Held to hand over work; the thread waits on it.
     private readonly object _gate = new();
@@ -221,6 +222,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                     continue;
                 }
 
+                if (pending is PendingBatch { Batch.Evaluation: var evaluation })
+                {
+                    _leases.Note(evaluation.Leases, evaluation.LeaseChanges, pending.Index);
+                }
+
                 pending.Record = record;
                 commits += Advance(record);
             }
@@ -303,6 +309,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 var first = _lastRevision + 1;
                 if (batch.RangeMapVersion != _rangeMapVersion
                     || (batch.Evaluation.ReliesOnFirstRevision && batch.Evaluation.FirstRevision != first)
+                    || !_leases.Hold(batch.Evaluation.Leases, batch.EvaluatedAt)
                     || batch.Fence?.Invoke() is false)
                 {
                     waiting.Completion.TrySetResult(AppendOutcome.Refused);
@@ -310,7 +317,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 }
 
                 batch.Evaluation.MoveTo(first);
-                return new CommitsRecord(first, batch.Evaluation.Commits);
+                return new CommitsRecord(first, batch.Evaluation.Commits, batch.Evaluation.LeaseChanges);
 
             default:
                 throw new InvalidOperationException($"{pending.GetType().Name} has no place in the log.");

@@ -18,6 +18,8 @@ public sealed record EtcdError(StatusCode Code, string Text)
     public static readonly EtcdError Compacted = new(StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted");
     public static readonly EtcdError FutureRevision = new(StatusCode.OutOfRange, "etcdserver: mvcc: required revision is a future revision");
     public static readonly EtcdError LeaseNotFound = new(StatusCode.NotFound, "etcdserver: requested lease not found");
+    public static readonly EtcdError LeaseExists = new(StatusCode.FailedPrecondition, "etcdserver: lease already exists");
+    public static readonly EtcdError LeaseTtlTooLarge = new(StatusCode.OutOfRange, "etcdserver: too large lease TTL");
     public static readonly EtcdError StreamSortOrder = new(StatusCode.Unimplemented, "RangeStream does not support custom sort orders");
     public static readonly EtcdError StreamFilter = new(StatusCode.Unimplemented, "RangeStream does not support revision filters");
 

@@ -15,6 +15,7 @@ public sealed class BatchEvaluation
 {
     private readonly BatchView _view;
     private readonly List<IReadOnlyList<Effect>> _commits = [];
+    private readonly List<LeaseChange> _leaseChanges = [];
     private readonly List<IMessage> _responses = [];
     private List<Effect> _effects = [];
 
@@ -34,6 +35,71 @@ public sealed class BatchEvaluation
     /// True when an outcome rests on the number that a revision of this very batch will have: then no other first revision will do.
     /// </summary>
     public bool ReliesOnFirstRevision { get; private set; }
+
+    /// <summary>Leases that come or go, in order, at the place of the batch as a whole.</summary>
+    public IReadOnlyList<LeaseChange> LeaseChanges => _leaseChanges;
+
+    /// <summary>What the batch rests on, and does, where leases are concerned.</summary>
+    public LeaseFacts Leases { get; } = new();
+
+    /// <summary>Whether nothing was changed: then there is nothing to append.</summary>
+    public bool IsIdle => _commits.Count == 0 && _leaseChanges.Count == 0;
+
+    /// <summary>Decides a write of any kind.</summary>
+    public IMessage Write(IMessage request, CancellationToken cancellationToken) => request switch
+    {
+        PutRequest put => Put(put),
+        TxnRequest txn => Txn(txn, cancellationToken),
+        DeleteRangeRequest delete => DeleteRange(delete, cancellationToken),
+        LeaseGrantRequest grant => Grant(grant),
+        LeaseRevokeRequest revoke => Revoke(revoke, cancellationToken),
+        _ => throw new ArgumentException($"{request.Descriptor.Name} is no write.", nameof(request)),
+    };
+
+    /// <summary>Grants the lease with the id and the time to live that the request names; both are checked already.</summary>
+    public LeaseGrantResponse Grant(LeaseGrantRequest request) =>
+        Decide(
+            request,
+            static (self, request, _) =>
+            {
+                if (self.HasLease(request.ID))
+                {
+                    throw new EtcdException(EtcdError.LeaseExists);
+                }
+
+                self._view.SetLease(request.ID, exists: true);
+                self._leaseChanges.Add(new LeaseChange(request.ID, request.TTL));
+                return new LeaseGrantResponse { Header = self.Header(), ID = request.ID, TTL = request.TTL };
+            },
+            default);
+
+    /// <summary>Ends a lease: all of its keys go in one commit, in key order.</summary>
+    public LeaseRevokeResponse Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
+        Decide(
+            request,
+            static (self, request, token) =>
+            {
+                if (!self.HasLease(request.ID))
+                {
+                    throw new EtcdException(EtcdError.LeaseNotFound);
+                }
+
+                self.Leases.NoteRead(request.ID);
+                self.Leases.NoteTouched(request.ID);
+                var revision = self.OwnRevision;
+                foreach (var key in self._view.AttachedKeys(request.ID))
+                {
+                    token.ThrowIfCancellationRequested();
+                    var pair = self._view.Find(key, self._view.Revision)
+                        ?? throw new InvalidOperationException($"lease {request.ID:x} has a key that does not exist");
+                    self.Change(new Effect(true, new KeyValue { Key = key, ModRevision = revision }, pair.ModRevision, pair), null);
+                }
+
+                self._view.SetLease(request.ID, exists: false);
+                self._leaseChanges.Add(new LeaseChange(request.ID, 0));
+                return new LeaseRevokeResponse { Header = self.Header() };
+            },
+            cancellationToken);
 
     public PutResponse Put(PutRequest request) =>
         Decide(
@@ -152,10 +218,16 @@ public sealed class BatchEvaluation
 
     private void CheckLease(PutRequest request)
     {
-        if (request.Lease != 0 && !_view.HasLease(request.Lease))
+        if (request.Lease != 0 && !HasLease(request.Lease))
         {
             throw new EtcdException(EtcdError.LeaseNotFound);
         }
+    }
+
+    private bool HasLease(long id)
+    {
+        Leases.NoteLooked(id);
+        return _view.HasLease(id);
     }
 
     private PutResponse ApplyPut(PutRequest request)
@@ -177,6 +249,8 @@ public sealed class BatchEvaluation
             CreateRevision = previous?.CreateRevision ?? revision,
             Version = (previous?.Version ?? 0) + 1,
         };
+        Leases.NoteTouched(pair.Lease);
+        Leases.NoteTouched(previous?.Lease ?? 0);
         Change(new Effect(false, pair, previous?.ModRevision ?? 0, previous), pair);
 
         var response = new PutResponse { Header = Header() };
@@ -218,6 +292,7 @@ public sealed class BatchEvaluation
         {
             // The pairs of this batch are nowhere but here, so they are always passed on whole.
             var previous = valuesAtHand ? pair : _view.ChangedPair(pair.Key);
+            Leases.NoteTouched(pair.Lease);
             Change(new Effect(true, new KeyValue { Key = pair.Key, ModRevision = revision }, pair.ModRevision, previous), null);
         }
 

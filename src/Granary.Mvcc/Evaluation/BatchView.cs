@@ -10,6 +10,9 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
     // The newest pair of each key that the batch touched; null where it deleted the key.
     private readonly Dictionary<ByteString, KeyValue?> _changed = [];
 
+    // Leases that the batch has granted or revoked.
+    private readonly Dictionary<long, bool> _leases = [];
+
     // What _changed held before each change of the request at work, newest last.
     private readonly List<(ByteString Key, bool WasChanged, KeyValue? Before)> _undo = [];
 
@@ -25,7 +28,25 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
     /// <summary>The pair that the batch gave to <paramref name="key"/>, or null when it did not touch it.</summary>
     public KeyValue? ChangedPair(ByteString key) => _changed.GetValueOrDefault(key);
 
-    public bool HasLease(long id) => committed.HasLease(id);
+    public bool HasLease(long id) => _leases.TryGetValue(id, out var exists) ? exists : committed.HasLease(id);
+
+    public IReadOnlyList<ByteString> AttachedKeys(long lease)
+    {
+        // A lease that the batch itself has granted, or that it revoked before, starts without what was attached to its id.
+        var keys = _leases.ContainsKey(lease) ? [] : committed.AttachedKeys(lease);
+        if (_changed.Count == 0)
+        {
+            return keys;
+        }
+
+        var attached = keys.Where(key => !_changed.ContainsKey(key)).ToList();
+        attached.AddRange(_changed.Where(entry => entry.Value?.Lease == lease).Select(entry => entry.Key));
+        attached.Sort(KeyRange.Compare);
+        return attached;
+    }
+
+    /// <summary>A lease comes or goes.</summary>
+    public void SetLease(long id, bool exists) => _leases[id] = exists;
 
     public KeyValue? Find(ByteString key, long revision)
     {

@@ -55,6 +55,12 @@ internal sealed class RevisionShift(long committed, long distance)
                 }
 
                 break;
+            case LeaseGrantResponse grant:
+                Move(grant.Header);
+                break;
+            case LeaseRevokeResponse revoke:
+                Move(revoke.Header);
+                break;
             default:
                 throw new ArgumentException($"{response.Descriptor.Name} is no answer to a write.", nameof(response));
         }

@@ -50,8 +50,9 @@ public sealed record TermRecord(long Term, ulong ClusterId, ulong MemberId, Rang
         new(reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(), RangeMapCodec.Read(ref reader));
 }
 
-/// <summary>The commits of one batch, each at a revision of its own, one behind the other.</summary>
-public sealed record CommitsRecord(long FirstRevision, IReadOnlyList<IReadOnlyList<Effect>> Commits) : LogRecord
+/// <summary>The commits of one batch, each at a revision of its own, one behind the other, and the leases that come and go with it.</summary>
+public sealed record CommitsRecord(
+    long FirstRevision, IReadOnlyList<IReadOnlyList<Effect>> Commits, IReadOnlyList<LeaseChange> LeaseChanges) : LogRecord
 {
     public override void Encode(ByteWriter target)
     {
@@ -76,6 +77,13 @@ public sealed record CommitsRecord(long FirstRevision, IReadOnlyList<IReadOnlyLi
                 }
             }
         }
+
+        target.Varint(LeaseChanges.Count);
+        foreach (var change in LeaseChanges)
+        {
+            target.Varint(change.Id);
+            target.Varint(change.TtlSeconds);
+        }
     }
 
     internal static CommitsRecord Decode(ref ByteReader reader)
@@ -93,7 +101,13 @@ public sealed record CommitsRecord(long FirstRevision, IReadOnlyList<IReadOnlyLi
             commits[i] = effects;
         }
 
-        return new CommitsRecord(first, commits);
+        var changes = new LeaseChange[Count(ref reader)];
+        for (var i = 0; i < changes.Length; i++)
+        {
+            changes[i] = new LeaseChange(reader.Varint(), reader.Varint());
+        }
+
+        return new CommitsRecord(first, commits, changes);
     }
 
     private static Effect DecodeEffect(ref ByteReader reader, long revision)

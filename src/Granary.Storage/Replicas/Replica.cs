@@ -199,6 +199,22 @@ public sealed class Replica : IDisposable
             _applied.Add(new AppliedCommit(revision, completed ?? commit, default));
         }
 
+        foreach (var change in record.LeaseChanges)
+        {
+            _key.Clear();
+            LeaseKey.Write(_key, change.Id);
+            if (change.TtlSeconds == 0)
+            {
+                _batch.Delete(Family.Leases, _key.Written);
+            }
+            else
+            {
+                _value.Clear();
+                _value.Varint(change.TtlSeconds);
+                _batch.Put(Family.Leases, _key.Written, _value.Written);
+            }
+        }
+
         _state = _state with { Revision = revision };
     }
 
@@ -207,6 +223,7 @@ public sealed class Replica : IDisposable
     {
         var key = effect.Pair.Key;
         var previous = effect.PreviousModRevision != 0 ? Supersede(effect, revision) : null;
+        Attach(key, previous?.Lease ?? 0, effect.Pair.Lease);
 
         if (effect.IsDelete)
         {
@@ -230,6 +247,28 @@ public sealed class Replica : IDisposable
         _value.Bytes(key.Span);
         _batch.Put(Family.Events, _key.Written, _value.Written);
         return previous;
+    }
+
+    private void Attach(ByteString key, long before, long now)
+    {
+        if (before == now)
+        {
+            return;
+        }
+
+        if (before != 0)
+        {
+            _key.Clear();
+            LeaseKey.Write(_key, before, key.Span);
+            _batch.Delete(Family.LeaseKeys, _key.Written);
+        }
+
+        if (now != 0)
+        {
+            _key.Clear();
+            LeaseKey.Write(_key, now, key.Span);
+            _batch.Put(Family.LeaseKeys, _key.Written, []);
+        }
     }
 
     private KeyValue Supersede(in Effect effect, long revision)

@@ -29,8 +29,39 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
 
     public long CompactedRevision => State.CompactedRevision;
 
-    // Leases are granted by no service yet, so none exists.
-    public bool HasLease(long id) => false;
+    public bool HasLease(long id) => GrantedTtlSeconds(id) != 0;
+
+    /// <summary>The time to live that a lease was granted, or 0 when there is no such lease.</summary>
+    public long GrantedTtlSeconds(long id)
+    {
+        Span<byte> key = stackalloc byte[LeaseKey.Length];
+        LeaseKey.Write(key, id);
+        return _snapshot.Read(Family.Leases, key, 0, static (value, _) => (object)new ByteReader(value).Varint()) is long ttl ? ttl : 0;
+    }
+
+    /// <summary>All leases, by id.</summary>
+    public IEnumerable<LeaseChange> Leases()
+    {
+        using var cursor = _snapshot.Scan(Family.Leases, [], null);
+        while (cursor.MoveNext())
+        {
+            yield return new LeaseChange(LeaseKey.Id(cursor.Key), new ByteReader(cursor.Value).Varint());
+        }
+    }
+
+    public IReadOnlyList<ByteString> AttachedKeys(long lease)
+    {
+        var keys = new List<ByteString>();
+        Span<byte> start = stackalloc byte[LeaseKey.Length];
+        LeaseKey.Write(start, lease);
+        using var cursor = _snapshot.Scan(Family.LeaseKeys, start, LeaseKey.Behind(lease));
+        while (cursor.MoveNext())
+        {
+            keys.Add(ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]));
+        }
+
+        return keys;
+    }
 
     public KeyValue? Find(ByteString key, long revision)
     {

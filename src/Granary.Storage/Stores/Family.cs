@@ -12,6 +12,12 @@ public enum Family
     /// <summary>(Revision, sub) → what changed there.</summary>
     Events,
 
+    /// <summary>Lease → the time to live that it was granted.</summary>
+    Leases,
+
+    /// <summary>(Lease, key) for every key that is attached to a lease.</summary>
+    LeaseKeys,
+
     /// <summary>What the store as a whole is: revision, applied index, compaction, range map.</summary>
     Meta,
 }

@@ -59,7 +59,7 @@ internal sealed class Fixture : IDisposable
             evaluation.Put(NextPut());
         }
 
-        Replica.Apply(++_index, new CommitsRecord(evaluation.FirstRevision, evaluation.Commits));
+        Replica.Apply(++_index, new CommitsRecord(evaluation.FirstRevision, evaluation.Commits, evaluation.LeaseChanges));
         Replica.Publish();
     }
 

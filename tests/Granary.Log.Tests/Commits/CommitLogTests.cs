@@ -171,6 +171,6 @@ public sealed class CommitLogTests : IDisposable
             evaluation.Put(new PutRequest { Key = ByteString.CopyFromUtf8($"{prefix}{i}"), Value = ByteString.CopyFrom(new byte[valueBytes]) });
         }
 
-        return new CommitBatch(evaluation, _replica.State.Term, _replica.State.Ranges!.Version, null, []);
+        return new CommitBatch(evaluation, view.State.AppliedIndex, _replica.State.Term, _replica.State.Ranges!.Version, null, []);
     }
 }
