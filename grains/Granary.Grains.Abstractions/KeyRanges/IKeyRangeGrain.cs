@@ -18,6 +18,14 @@ public interface IKeyRangeGrain : IGrainWithStringKey
     [Alias("Txn")]
     ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
 
+    /// <summary>Writes a lease. Any range can: the log knows if another one was first.</summary>
+    [Alias("Grant")]
+    ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Ends a lease and deletes its keys at one revision. Only where the range is the only one.</summary>
+    [Alias("Revoke")]
+    ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken);
+
     /// <summary>Stops the range between two batches, for one who writes to several ranges. Returns once nothing is in flight.</summary>
     /// <param name="latch">Names the holder; it was opened in the latch table of this term.</param>
     /// <param name="cancellationToken">Leaves the queue for the latch.</param>

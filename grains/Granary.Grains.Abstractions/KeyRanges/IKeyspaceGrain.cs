@@ -14,6 +14,10 @@ public interface IKeyspaceGrain : IGrainWithStringKey
     [Alias("Txn")]
     ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
 
+    /// <summary>Ends a lease and deletes its keys at one revision, whichever ranges they are in.</summary>
+    [Alias("Revoke")]
+    ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken);
+
     [Alias("Compact")]
     ValueTask<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken);
 }

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -25,6 +26,10 @@ public static class RangesTouched
         return positions.Count == 0 ? [map.IdAt(0)] : Ids(map, positions);
     }
 
+    /// <summary>The ranges of some keys.</summary>
+    public static IReadOnlyList<RangeId> By(IEnumerable<ByteString> keys, RangeMap map) =>
+        Ids(map, new SortedSet<int>(keys.Select(map.Find)));
+
     private static void Add(TxnRequest request, RangeMap map, SortedSet<int> positions)
     {
         foreach (var compare in request.Compare)
@@ -46,7 +51,7 @@ public static class RangesTouched
                     Add(new KeyRange(op.RequestRange.Key, op.RequestRange.RangeEnd), map, positions);
                     break;
                 case RequestOp.RequestOneofCase.RequestPut:
-                    Add(new KeyRange(op.RequestPut.Key, Google.Protobuf.ByteString.Empty), map, positions);
+                    Add(new KeyRange(op.RequestPut.Key, ByteString.Empty), map, positions);
                     break;
                 case RequestOp.RequestOneofCase.RequestDeleteRange:
                     Add(new KeyRange(op.RequestDeleteRange.Key, op.RequestDeleteRange.RangeEnd), map, positions);

@@ -1,4 +1,5 @@
 using Granary.Grains.KeyRanges;
+using Granary.Grains.Leases;
 using Granary.Grains.Placement;
 using Granary.Grains.Serialization;
 using Granary.Grains.Watches;
@@ -30,8 +31,20 @@ public static class GranaryGrainsExtensions
         services.AddGranarySerialization();
         services.AddSingleton<WatchStreams>();
         silo.AddGranaryStreams();
+        silo.AddStartupTask(StartLeases);
         services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();
         return silo;
+    }
+
+    /// <summary>The lease grains are not left to wait for a caller: what is in the store runs out from now on.</summary>
+    private static async Task StartLeases(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var grains = services.GetRequiredService<IGrainFactory>();
+        var term = services.GetRequiredService<Replica>().State.Term;
+        for (var slot = 0; slot < LeaseGrainKey.Slots; slot++)
+        {
+            await grains.GetGrain<ILeaseGrain>(LeaseGrainKey.Of(term, slot)).Start();
+        }
     }
 
     /// <summary>Adds the replica and the log that the grains work on. The caller has opened them, and closes them.</summary>

@@ -52,6 +52,12 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     public async ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) =>
         (TxnResponse)await Submit(request, request.CalculateSize(), cancellationToken);
 
+    public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
+        (LeaseGrantResponse)await Submit(request, request.CalculateSize(), cancellationToken);
+
+    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
+        (LeaseRevokeResponse)await Submit(request, request.CalculateSize(), cancellationToken);
+
     public async ValueTask Latch(Guid latch, CancellationToken cancellationToken)
     {
         var request = new LatchRequest(latch, cancellationToken);

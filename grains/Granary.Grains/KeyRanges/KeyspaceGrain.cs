@@ -23,10 +23,13 @@ internal sealed class KeyspaceGrain(
     private const int MaxRefusals = 100;
 
     public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        (DeleteRangeResponse)await Coordinate(request, RangesTouched.By(request, Ranges), cancellationToken);
+        (DeleteRangeResponse)await Coordinate(request, () => RangesTouched.By(request, Ranges), cancellationToken);
 
     public async ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) =>
-        (TxnResponse)await Coordinate(request, RangesTouched.By(request, Ranges), cancellationToken);
+        (TxnResponse)await Coordinate(request, () => RangesTouched.By(request, Ranges), cancellationToken);
+
+    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
+        (LeaseRevokeResponse)await Coordinate(request, () => RangesOf(request.ID), cancellationToken);
 
     public async ValueTask<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
     {
@@ -51,7 +54,7 @@ internal sealed class KeyspaceGrain(
 
     private RangeMap Ranges => replica.State.Ranges!;
 
-    private async Task<IMessage> Coordinate(IMessage request, IReadOnlyList<RangeId> ranges, CancellationToken cancellationToken)
+    private async Task<IMessage> Coordinate(IMessage request, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken)
     {
         var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
         using var write = new PendingWrite(request, 0, GrainTrace.Caller(), cancellationToken);
@@ -62,6 +65,7 @@ internal sealed class KeyspaceGrain(
             var held = new List<IKeyRangeGrain>();
             try
             {
+                var ranges = touched();
                 foreach (var range in ranges)
                 {
                     var grain = GrainFactory.GetGrain<IKeyRangeGrain>(KeyRangeGrainKey.Of(term, range));
@@ -71,7 +75,9 @@ internal sealed class KeyspaceGrain(
 
                 cancellationToken.ThrowIfCancellationRequested();
                 write.TryTake();
-                if (await TryCommit(write, term, latch))
+
+                // The keys of a lease may have come to be in other ranges while these were being stopped.
+                if (touched().All(ranges.Contains) && await TryCommit(write, term, latch))
                 {
                     write.Answer();
                     return await write.Completion;
@@ -91,6 +97,12 @@ internal sealed class KeyspaceGrain(
         }
 
         throw new EtcdException(EtcdError.Timeout);
+    }
+
+    private IReadOnlyList<RangeId> RangesOf(long lease)
+    {
+        using var view = replica.View();
+        return RangesTouched.By(view.AttachedKeys(lease), Ranges);
     }
 
     private async Task<bool> TryCommit(PendingWrite write, long term, Guid latch)

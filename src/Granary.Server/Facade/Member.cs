@@ -16,5 +16,8 @@ internal sealed class Member(Replica replica)
         return header;
     }
 
+    /// <summary>The header of an answer that reads nothing else of the store.</summary>
+    public ResponseHeader NewHeader() => Complete(new ResponseHeader { Revision = replica.State.Revision });
+
     public ulong Id => replica.State.MemberId;
 }

@@ -119,6 +119,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton<CallErrors>();
         builder.Services.AddSingleton<KvService>();
         builder.Services.AddSingleton<WatchService>();
+        builder.Services.AddSingleton<LeaseRouter>();
+        builder.Services.AddSingleton<LeaseService>();
         builder.Services.AddSingleton<MaintenanceService>();
         builder.Services.AddSingleton<ClusterService>();
         builder.Services.AddGrpc(grpc =>
@@ -141,6 +143,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         [
             KV.Descriptor,
             Protos.Watch.Descriptor,
+            Protos.Lease.Descriptor,
             Maintenance.Descriptor,
             Protos.Cluster.Descriptor,
             Grpc.Health.V1.Health.Descriptor,
@@ -151,6 +154,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         app.UseRouting();
         app.MapGrpcService<KvService>();
         app.MapGrpcService<WatchService>();
+        app.MapGrpcService<LeaseService>();
         app.MapGrpcService<MaintenanceService>();
         app.MapGrpcService<ClusterService>();
         app.MapGrpcHealthChecksService();

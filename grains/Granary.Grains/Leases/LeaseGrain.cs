@@ -1,0 +1,276 @@
+using System.Diagnostics;
+using Granary.Grains.KeyRanges;
+using Granary.Grains.Placement;
+using Granary.Grains.Tracing;
+using Granary.Mvcc.Errors;
+using Granary.Protos;
+using Granary.Storage.Replicas;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+
+namespace Granary.Grains.Leases;
+
+/// <summary>
+/// Decides when the leases of its slot are renewed and when they expire. It deletes no key itself: granting, revoking and expiring are
+/// writes like any other. A new term, and so a new grain, gives every lease its full time.
+/// </summary>
+[Reentrant, KeepAlive, LeaderPlacement]
+internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILogger<LeaseGrain> logger)
+    : Grain, ILeaseGrain, IDisposable
+{
+    // Below it a client could hardly renew in time; etcd's at its default election timeout.
+    private const long ShortestTtlSeconds = 2;
+
+    private const int MaxRevocationsAtATime = 1000;
+
+    // No lease is shorter, so none that is granted meanwhile is missed.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
+
+    private readonly LeaseTimers _timers = new(time);
+
+    // What ends the leases that are being ended, for those who wait for it.
+    private readonly Dictionary<long, Task<LeaseRevokeResponse>> _revocations = [];
+    private readonly CancellationTokenSource _deactivating = new();
+    private Task _expiry = Task.CompletedTask;
+    private long _term;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        (_term, var slot) = LeaseGrainKey.Parse(this.GetPrimaryKeyString());
+        using var view = replica.View();
+        foreach (var lease in view.Leases())
+        {
+            if (LeaseGrainKey.SlotOf(lease.Id) == slot)
+            {
+                Track(lease.Id, lease.TtlSeconds);
+            }
+        }
+
+        _expiry = Expire();
+        return Task.CompletedTask;
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        await _deactivating.CancelAsync();
+        await _expiry;
+        LeaseMetrics.Live.Add(-_timers.Count);
+    }
+
+    public void Dispose() => _deactivating.Dispose();
+
+    public ValueTask Start() => default;
+
+    public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken)
+    {
+        var effective = request.TTL >= ShortestTtlSeconds ? request : new LeaseGrantRequest { ID = request.ID, TTL = ShortestTtlSeconds };
+        cancellationToken.ThrowIfCancellationRequested();
+
+        // Whether its caller stays or not: a lease that is granted must run out one day.
+        return await GrantAndTrack(effective).WaitAsync(cancellationToken);
+    }
+
+    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var response = await End(request.ID).WaitAsync(cancellationToken);
+        LeaseMetrics.Revoked.Add(1);
+        return response.Clone();
+    }
+
+    public async ValueTask<IReadOnlyList<LeaseKeepAliveResponse>> KeepAlive(long[] ids, CancellationToken cancellationToken)
+    {
+        var answers = new LeaseKeepAliveResponse[ids.Length];
+        List<Task>? ending = null;
+        var renewed = 0;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            // The revision is read before the renewal, so that a revocation behind it has a higher one.
+            var answer = answers[i] = new LeaseKeepAliveResponse { Header = new ResponseHeader { Revision = replica.State.Revision }, ID = ids[i] };
+            if (_timers.Find(ids[i]) is not { } lease)
+            {
+                continue;
+            }
+
+            if (_timers.TryRenew(lease))
+            {
+                answer.TTL = lease.TtlSeconds;
+                renewed++;
+            }
+            else
+            {
+                (ending ??= []).Add(AwaitEnd(lease.Id));
+            }
+        }
+
+        LeaseMetrics.Renewed.Add(renewed);
+        if (ending is not null)
+        {
+            await Task.WhenAll(ending).WaitAsync(cancellationToken);
+        }
+
+        return answers;
+    }
+
+    public ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request)
+    {
+        using var view = replica.View();
+        var response = new LeaseTimeToLiveResponse { Header = new ResponseHeader { Revision = view.Revision }, ID = request.ID, TTL = -1 };
+        var granted = view.GrantedTtlSeconds(request.ID);
+        if (granted == 0)
+        {
+            return new(response);
+        }
+
+        // One that has just been granted has its time in full.
+        var remaining = _timers.Find(request.ID) is { } lease ? _timers.Remaining(lease) : TimeSpan.FromSeconds(granted);
+        response.TTL = Math.Max(0, (long)remaining.TotalSeconds);
+        response.GrantedTTL = granted;
+        if (request.Keys)
+        {
+            response.Keys.AddRange(view.AttachedKeys(request.ID));
+        }
+
+        return new(response);
+    }
+
+    public ValueTask<IReadOnlyList<LeaseRemaining>> Leases() =>
+        new(_timers.All.Select(lease => new LeaseRemaining(lease.Id, _timers.Remaining(lease))).ToArray());
+
+    private async Task<LeaseGrantResponse> GrantAndTrack(LeaseGrantRequest request)
+    {
+        var response = await Writer().Grant(request, CancellationToken.None);
+        Track(request.ID, request.TTL);
+        LeaseMetrics.Granted.Add(1);
+        return response;
+    }
+
+    private void Track(long id, long ttlSeconds)
+    {
+        _timers.Add(id, ttlSeconds);
+        LeaseMetrics.Live.Add(1);
+    }
+
+    /// <summary>Ends a lease, or joins those who wait for its end.</summary>
+    private Task<LeaseRevokeResponse> End(long id)
+    {
+        if (_revocations.TryGetValue(id, out var running))
+        {
+            return running;
+        }
+
+        var revocation = EndNow(id);
+        if (!revocation.IsCompleted)
+        {
+            _revocations.Add(id, revocation);
+        }
+
+        return revocation;
+    }
+
+    private async Task AwaitEnd(long id)
+    {
+        try
+        {
+            await End(id);
+        }
+        catch (EtcdException exception) when (exception.Error == EtcdError.LeaseNotFound)
+        {
+            // It is gone, whoever ended it.
+        }
+    }
+
+    private async Task<LeaseRevokeResponse> EndNow(long id)
+    {
+        // So that it is in _revocations before it can be taken out of it.
+        await Task.Yield();
+        try
+        {
+            var request = new LeaseRevokeRequest { ID = id };
+            var response = replica.State.Ranges!.Count == 1
+                ? await Writer().Revoke(request, CancellationToken.None)
+                : await GrainFactory.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(_term)).Revoke(request, CancellationToken.None);
+            Forget(id);
+            return response;
+        }
+        catch (EtcdException exception) when (exception.Error == EtcdError.LeaseNotFound)
+        {
+            Forget(id);
+            throw;
+        }
+        finally
+        {
+            _revocations.Remove(id);
+        }
+    }
+
+    private void Forget(long id)
+    {
+        if (_timers.Find(id) is not null)
+        {
+            _timers.Remove(id);
+            LeaseMetrics.Live.Add(-1);
+        }
+    }
+
+    private async Task Expire()
+    {
+        // Nobody's request: what made the grain does not own what it does from now on.
+        RequestContext.Clear();
+        var running = new HashSet<Task>();
+        while (!_deactivating.IsCancellationRequested)
+        {
+            while (running.Count < MaxRevocationsAtATime && _timers.TakeExpired() is { } lease)
+            {
+                running.Add(ExpireOne(lease));
+            }
+
+            running.RemoveWhere(static task => task.IsCompleted);
+            var wait = Task.Delay(Until(_timers.UntilNext()), time, _deactivating.Token);
+            await (running.Count < MaxRevocationsAtATime ? wait : Task.WhenAny(running)).ConfigureAwait(
+                ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+
+        await Task.WhenAll(running);
+    }
+
+    private static TimeSpan Until(TimeSpan? next) =>
+        next is not { } until || until > LongestWait ? LongestWait
+        : until < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1)
+        : until;
+
+    private async Task ExpireOne(Lease lease)
+    {
+        using var span = GrainTrace.Source.StartActivity("lease expiry", ActivityKind.Internal, parentContext: default);
+        span?.SetTag("granary.lease", lease.Id);
+        try
+        {
+            await End(lease.Id);
+            LeaseMetrics.Expired.Add(1);
+            LeaseMetrics.Lateness.Record(-_timers.Remaining(lease).TotalSeconds);
+        }
+        catch (EtcdException exception) when (exception.Error == EtcdError.LeaseNotFound)
+        {
+            // A client was faster.
+        }
+        catch (Exception exception)
+        {
+            if (!_deactivating.IsCancellationRequested)
+            {
+                Log.NotRevoked(logger, lease.Id, exception.Message);
+                await Task.Delay(LongestWait, time, _deactivating.Token).ConfigureAwait(
+                    ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                _timers.GiveBack(lease);
+            }
+        }
+    }
+
+    private IKeyRangeGrain Writer() => GrainFactory.GetGrain<IKeyRangeGrain>(KeyRangeGrainKey.Of(_term, replica.State.Ranges!.IdAt(0)));
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "Lease {Lease:x} has expired and could not be revoked; it is tried again: {Reason}")]
+        public static partial void NotRevoked(ILogger logger, long lease, string reason);
+    }
+}

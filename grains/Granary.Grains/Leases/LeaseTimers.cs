@@ -1,0 +1,91 @@
+namespace Granary.Grains.Leases;
+
+/// <summary>
+/// When the leases of one slot run out: one heap for all of them. A renewal only moves the lease's own deadline; its entry in the
+/// heap follows when it comes up. Time is monotonic, so a paused process finds its leases expired and not prolonged.
+/// </summary>
+internal sealed class LeaseTimers(TimeProvider time)
+{
+    private readonly Dictionary<long, Lease> _leases = [];
+
+    // By the deadline that each lease had when it was put here, which is never later than its deadline now.
+    private readonly PriorityQueue<Lease, long> _queue = new();
+
+    public int Count => _leases.Count;
+
+    public IEnumerable<Lease> All => _leases.Values;
+
+    public Lease? Find(long id) => _leases.GetValueOrDefault(id);
+
+    /// <summary>Starts the time of a lease, in full.</summary>
+    public void Add(long id, long ttlSeconds)
+    {
+        var lease = new Lease(id, ttlSeconds) { Deadline = DeadlineOf(ttlSeconds) };
+        _leases[id] = lease;
+        _queue.Enqueue(lease, lease.Deadline);
+    }
+
+    public void Remove(long id)
+    {
+        if (_leases.Remove(id, out var lease))
+        {
+            lease.IsGone = true;
+        }
+    }
+
+    /// <summary>Starts the time of a lease anew; false when it has run out already: then it is over for good.</summary>
+    public bool TryRenew(Lease lease)
+    {
+        if (lease.HasExpired || lease.Deadline <= time.GetTimestamp())
+        {
+            return false;
+        }
+
+        lease.Deadline = DeadlineOf(lease.TtlSeconds);
+        return true;
+    }
+
+    public TimeSpan Remaining(Lease lease) => time.GetElapsedTime(time.GetTimestamp(), lease.Deadline);
+
+    /// <summary>Takes a lease whose time is over; each is taken once, unless it is given back.</summary>
+    public Lease? TakeExpired()
+    {
+        var now = time.GetTimestamp();
+        while (_queue.TryPeek(out var lease, out var queuedDeadline))
+        {
+            if (lease.IsGone)
+            {
+                _queue.Dequeue();
+            }
+            else if (queuedDeadline > now)
+            {
+                return null;
+            }
+            else if (lease.Deadline > now)
+            {
+                _queue.DequeueEnqueue(lease, lease.Deadline);
+            }
+            else
+            {
+                _queue.Dequeue();
+                lease.HasExpired = true;
+                return lease;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>An expired lease could not be revoked: it is taken again.</summary>
+    public void GiveBack(Lease lease) => _queue.Enqueue(lease, lease.Deadline);
+
+    /// <summary>How long until something may expire.</summary>
+    public TimeSpan? UntilNext() =>
+        _queue.TryPeek(out _, out var deadline) ? time.GetElapsedTime(time.GetTimestamp(), deadline) : null;
+
+    private long DeadlineOf(long ttlSeconds)
+    {
+        var now = time.GetTimestamp();
+        return ttlSeconds > (long.MaxValue - now) / time.TimestampFrequency ? long.MaxValue : now + (ttlSeconds * time.TimestampFrequency);
+    }
+}

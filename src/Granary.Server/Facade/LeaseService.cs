@@ -1,0 +1,119 @@
+using System.Security.Cryptography;
+using Granary.Grains.Leases;
+using Granary.Grains.Tracing;
+using Granary.Mvcc.Errors;
+using Granary.Protos;
+using Grpc.Core;
+
+namespace Granary.Server.Facade;
+
+/// <summary>The Lease service: finds the slot of a lease, calls its grain, completes the answer.</summary>
+internal sealed class LeaseService(LeaseRouter router, Member member, CallErrors errors, IHostApplicationLifetime lifetime) : Lease.LeaseBase
+{
+    private const long MaxTtlSeconds = 9_000_000_000;
+
+    public override async Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context)
+    {
+        CallErrors.ThrowIf(request.TTL > MaxTtlSeconds ? EtcdError.LeaseTtlTooLarge : null);
+        using var span = GrainTrace.StartCall("ILeaseGrain/Grant");
+        try
+        {
+            var response = await Grant(request, context.CancellationToken);
+            member.Complete(response.Header);
+            return response;
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    public override async Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context)
+    {
+        using var span = GrainTrace.StartCall("ILeaseGrain/Revoke");
+        try
+        {
+            var response = await router.Of(request.ID).Revoke(request, context.CancellationToken);
+            member.Complete(response.Header);
+            return response;
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    public override async Task LeaseKeepAlive(
+        IAsyncStreamReader<LeaseKeepAliveRequest> requestStream,
+        IServerStreamWriter<LeaseKeepAliveResponse> responseStream,
+        ServerCallContext context)
+    {
+        try
+        {
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+            await new KeepAliveCall(router, member).Run(requestStream, responseStream, ended);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException && !context.CancellationToken.IsCancellationRequested
+            && lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            throw CallErrors.Of(EtcdError.Stopped);
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception is IOException ? new OperationCanceledException() : exception, context);
+        }
+    }
+
+    public override async Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context)
+    {
+        using var span = GrainTrace.StartCall("ILeaseGrain/TimeToLive");
+        try
+        {
+            var response = await router.Of(request.ID).TimeToLive(request);
+            member.Complete(response.Header);
+            return response;
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    public override async Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, ServerCallContext context)
+    {
+        using var span = GrainTrace.StartCall("ILeaseGrain/Leases");
+        try
+        {
+            var response = new LeaseLeasesResponse { Header = member.NewHeader() };
+            var slots = await Task.WhenAll(Enumerable.Range(0, LeaseGrainKey.Slots).Select(slot => router.Slot(slot).Leases().AsTask()));
+            response.Leases.AddRange(slots
+                .SelectMany(static leases => leases)
+                .OrderBy(static lease => lease.Remaining)
+                .Select(static lease => new LeaseStatus { ID = lease.Id }));
+            return response;
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    /// <summary>Grants a lease, with an id of ours when the request names none.</summary>
+    public async Task<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = NewId(), TTL = request.TTL };
+            try
+            {
+                return await router.Of(named.ID).Grant(named, cancellationToken);
+            }
+            catch (EtcdException exception) when (exception.Error == EtcdError.LeaseExists && request.ID == 0)
+            {
+                // An id of ours that somebody has chosen before us.
+            }
+        }
+    }
+
+    private static long NewId() => (BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8)) & long.MaxValue) | 1;
+}
