@@ -1,16 +1,14 @@
-using Google.Protobuf;
-using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Evaluation;
-using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
 
-/// <summary>The KV service: checks the shape of requests, finds their range, calls its grain with the call's token, completes the answer.</summary>
-internal sealed class KvService(RangeRouter router, Member member, RequestSize size, CallErrors errors, ServerOptions options) : KV.KVBase
+/// <summary>The KV service: checks the shape of requests and gives them to the keyspace with the call's token.</summary>
+internal sealed class KvService(
+    Keyspace keyspace, RangeRouter router, Member member, RequestSize size, CallErrors errors, ServerOptions options) : KV.KVBase
 {
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {
@@ -18,9 +16,7 @@ internal sealed class KvService(RangeRouter router, Member member, RequestSize s
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/Range");
         try
         {
-            var response = await router.Reader(request.Key).Range(request, context.CancellationToken);
-            member.Complete(response.Header);
-            return response;
+            return await keyspace.Range(request, context.CancellationToken);
         }
         catch (Exception exception)
         {
@@ -49,9 +45,7 @@ internal sealed class KvService(RangeRouter router, Member member, RequestSize s
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Put");
         try
         {
-            var response = await router.Writer(request.Key).Put(request, context.CancellationToken);
-            member.Complete(response.Header);
-            return response;
+            return await keyspace.Put(request, context.CancellationToken);
         }
         catch (Exception exception)
         {
@@ -66,11 +60,7 @@ internal sealed class KvService(RangeRouter router, Member member, RequestSize s
         using var span = GrainTrace.StartCall("IKeyRangeGrain/DeleteRange");
         try
         {
-            var response = router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range
-                ? await range.DeleteRange(request, context.CancellationToken)
-                : await router.Keyspace().DeleteRange(request, context.CancellationToken);
-            member.Complete(response.Header);
-            return response;
+            return await keyspace.DeleteRange(request, context.CancellationToken);
         }
         catch (Exception exception)
         {
@@ -81,8 +71,7 @@ internal sealed class KvService(RangeRouter router, Member member, RequestSize s
     public override async Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
     {
         CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
-        var isReadOnly = IsReadOnly(request);
-        if (!isReadOnly)
+        if (!Keyspace.IsReadOnly(request))
         {
             // What writes nothing goes into no log: it is bounded as a message only.
             size.Check(request);
@@ -91,22 +80,7 @@ internal sealed class KvService(RangeRouter router, Member member, RequestSize s
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Txn");
         try
         {
-            TxnResponse response;
-            if (isReadOnly)
-            {
-                response = await router.Reader(FirstKey(request)).Txn(request, context.CancellationToken);
-            }
-            else if (router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range)
-            {
-                response = await range.Txn(request, context.CancellationToken);
-            }
-            else
-            {
-                response = await router.Keyspace().Txn(request, context.CancellationToken);
-            }
-
-            member.Complete(response.Header);
-            return response;
+            return await keyspace.Txn(request, context.CancellationToken);
         }
         catch (Exception exception)
         {
@@ -119,41 +93,11 @@ internal sealed class KvService(RangeRouter router, Member member, RequestSize s
         using var span = GrainTrace.StartCall("IKeyspaceGrain/Compact");
         try
         {
-            var response = await router.Keyspace().Compact(request, context.CancellationToken);
-            member.Complete(response.Header);
-            return response;
+            return await keyspace.Compact(request, context.CancellationToken);
         }
         catch (Exception exception)
         {
             throw await errors.Map(exception, context);
         }
     }
-
-    /// <summary>Whether every operation of both branches is a plain range; a nested txn makes it a write, even an idle one.</summary>
-    private static bool IsReadOnly(TxnRequest request)
-    {
-        foreach (var op in request.Success)
-        {
-            if (op.RequestCase != RequestOp.RequestOneofCase.RequestRange)
-            {
-                return false;
-            }
-        }
-
-        foreach (var op in request.Failure)
-        {
-            if (op.RequestCase != RequestOp.RequestOneofCase.RequestRange)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private static ByteString FirstKey(TxnRequest request) =>
-        request.Compare.Count > 0 ? request.Compare[0].Key
-        : request.Success.Count > 0 ? request.Success[0].RequestRange.Key
-        : request.Failure.Count > 0 ? request.Failure[0].RequestRange.Key
-        : KeyRange.All.Start;
 }

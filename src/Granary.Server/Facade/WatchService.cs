@@ -1,18 +1,14 @@
-using Granary.Grains.Watches;
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Grpc.Core;
-using Orleans.Runtime;
 
 namespace Granary.Server.Facade;
 
 /// <summary>The Watch service: every rpc is a stream of watchers at this silo's hub.</summary>
 internal sealed class WatchService(
-    IGrainFactory grains,
-    ILocalSiloDetails silo,
-    WatchStreams streams,
+    WatchHub hub,
     ICommitLog log,
     Member member,
     CallErrors errors,
@@ -27,13 +23,11 @@ internal sealed class WatchService(
     {
         var requiresLeader = context.RequestHeaders.GetValue(RequireLeaderKey) == "true";
         CallErrors.ThrowIf(requiresLeader && log.Failure is not null ? EtcdError.NoLeader : null);
-        var outlet = new WatchOutlet(options.WatchStreamBufferBytes, requiresLeader);
-        var stream = streams.Open(outlet);
-        var hub = grains.GetGrain<IWatchHubGrain>(silo.SiloAddress.ToParsableString());
+        var (stream, outlet) = hub.Open(requiresLeader);
         try
         {
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
-            await new WatchCall(stream, outlet, hub, member, options, time).Run(requestStream, responseStream, ended);
+            await new WatchCall(stream, outlet, hub.Grain, member, options, time).Run(requestStream, responseStream, ended);
         }
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
         {
@@ -54,20 +48,7 @@ internal sealed class WatchService(
         }
         finally
         {
-            streams.Close(stream);
-            await Free(hub, stream);
-        }
-    }
-
-    private static async ValueTask Free(IWatchHubGrain hub, long stream)
-    {
-        try
-        {
             await hub.Close(stream);
-        }
-        catch (Exception exception) when (exception is OrleansException or TimeoutException or OperationCanceledException)
-        {
-            // The silo stops, and the hub with it.
         }
     }
 }

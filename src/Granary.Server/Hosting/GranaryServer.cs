@@ -117,10 +117,16 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton<RangeRouter>();
         builder.Services.AddSingleton<RequestSize>();
         builder.Services.AddSingleton<CallErrors>();
+        builder.Services.AddSingleton<Keyspace>();
         builder.Services.AddSingleton<KvService>();
         builder.Services.AddSingleton<WatchService>();
+        builder.Services.AddSingleton<WatchHub>();
         builder.Services.AddSingleton<LeaseRouter>();
         builder.Services.AddSingleton<LeaseService>();
+        builder.Services.AddSingleton<Waiting>();
+        builder.Services.AddSingleton<ConcurrencyErrors>();
+        builder.Services.AddSingleton<LockService>();
+        builder.Services.AddSingleton<ElectionService>();
         builder.Services.AddSingleton<MaintenanceService>();
         builder.Services.AddSingleton<ClusterService>();
         builder.Services.AddGrpc(grpc =>
@@ -144,6 +150,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             KV.Descriptor,
             Protos.Watch.Descriptor,
             Protos.Lease.Descriptor,
+            Protos.Concurrency.Lock.Descriptor,
+            Protos.Concurrency.Election.Descriptor,
             Maintenance.Descriptor,
             Protos.Cluster.Descriptor,
             Grpc.Health.V1.Health.Descriptor,
@@ -155,6 +163,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         app.MapGrpcService<KvService>();
         app.MapGrpcService<WatchService>();
         app.MapGrpcService<LeaseService>();
+        app.MapGrpcService<LockService>();
+        app.MapGrpcService<ElectionService>();
         app.MapGrpcService<MaintenanceService>();
         app.MapGrpcService<ClusterService>();
         app.MapGrpcHealthChecksService();

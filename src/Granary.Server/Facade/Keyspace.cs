@@ -1,0 +1,88 @@
+using Google.Protobuf;
+using Granary.Grains.KeyRanges;
+using Granary.Mvcc.Keys;
+using Granary.Protos;
+
+namespace Granary.Server.Facade;
+
+/// <summary>Requests of the KV service on their way to the grains that serve them, and their answers complete. Shapes are checked before.</summary>
+internal sealed class Keyspace(RangeRouter router, Member member)
+{
+    public async Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken)
+    {
+        var response = await router.Reader(request.Key).Range(request, cancellationToken);
+        member.Complete(response.Header);
+        return response;
+    }
+
+    public async Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
+    {
+        var response = await router.Writer(request.Key).Put(request, cancellationToken);
+        member.Complete(response.Header);
+        return response;
+    }
+
+    public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken)
+    {
+        var response = router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range
+            ? await range.DeleteRange(request, cancellationToken)
+            : await router.Keyspace().DeleteRange(request, cancellationToken);
+        member.Complete(response.Header);
+        return response;
+    }
+
+    public async Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
+    {
+        TxnResponse response;
+        if (IsReadOnly(request))
+        {
+            response = await router.Reader(FirstKey(request)).Txn(request, cancellationToken);
+        }
+        else if (router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range)
+        {
+            response = await range.Txn(request, cancellationToken);
+        }
+        else
+        {
+            response = await router.Keyspace().Txn(request, cancellationToken);
+        }
+
+        member.Complete(response.Header);
+        return response;
+    }
+
+    public async Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
+    {
+        var response = await router.Keyspace().Compact(request, cancellationToken);
+        member.Complete(response.Header);
+        return response;
+    }
+
+    /// <summary>Whether every operation of both branches is a plain range; a nested txn makes it a write, even an idle one.</summary>
+    public static bool IsReadOnly(TxnRequest request)
+    {
+        foreach (var op in request.Success)
+        {
+            if (op.RequestCase != RequestOp.RequestOneofCase.RequestRange)
+            {
+                return false;
+            }
+        }
+
+        foreach (var op in request.Failure)
+        {
+            if (op.RequestCase != RequestOp.RequestOneofCase.RequestRange)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static ByteString FirstKey(TxnRequest request) =>
+        request.Compare.Count > 0 ? request.Compare[0].Key
+        : request.Success.Count > 0 ? request.Success[0].RequestRange.Key
+        : request.Failure.Count > 0 ? request.Failure[0].RequestRange.Key
+        : KeyRange.All.Start;
+}

@@ -1,0 +1,37 @@
+using Granary.Grains.Watches;
+using Granary.Protos;
+
+namespace Granary.Server.Facade;
+
+/// <summary>A watcher of the server's own services, such as one who waits for a lock.</summary>
+internal sealed class OwnWatch(WatchHub hub, long stream, WatchOutlet outlet) : IAsyncDisposable
+{
+    /// <summary>The next response that has events, or null when the watch was canceled because what it needs is compacted.</summary>
+    public async Task<WatchResponse?> Next(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            while (outlet.TryTake(out var outgoing, out _, out var roomAgain))
+            {
+                if (roomAgain)
+                {
+                    await hub.Grain.Resume(stream);
+                }
+
+                if (outgoing.Response.Canceled)
+                {
+                    return null;
+                }
+
+                if (outgoing.Response.Events.Count > 0)
+                {
+                    return outgoing.Response;
+                }
+            }
+
+            await outlet.WaitToTake(cancellationToken);
+        }
+    }
+
+    public ValueTask DisposeAsync() => hub.Close(stream);
+}
