@@ -6,6 +6,8 @@ namespace Granary.Testing;
 /// <summary>Sends a signal to a child process, which .NET itself can only kill.</summary>
 public static class Signals
 {
+    public const int Interrupt = 2;
+
     public const int Terminate = 15;
 
     public static void Send(Process process, int signal)

@@ -99,6 +99,64 @@ public sealed class WatchHubTests
         world.MustHaveToldAll();
     }
 
+    [Fact]
+    public void Etcd_15220_progress_never_overtakes_events_that_are_still_queued()
+    {
+        // Progress goes into the same outlet as the events before it, and only when nobody on the stream is behind.
+        using var world = new World();
+        world.Do(new CreateAction(1, new WatchCreateRequest { Key = Key("k"), ProgressNotify = true }));
+        for (var i = 0; i < 200; i++)
+        {
+            world.Do(new WriteAction(new PutRequest { Key = Key("k"), Value = ByteString.CopyFrom(new byte[300]) }));
+            world.Do(new ProgressAction(1, Asked: true));
+            world.Do(new DeliverAction(1, 0));
+            world.Do(new ProgressAction(1, Asked: i % 2 == 0));
+            world.Do(new TakeAction(1, i % 3));
+        }
+
+        world.Settle();
+        Assert.Contains(world.Received(1), response => response.WatchId == -1);
+        world.MustHaveToldAll();
+    }
+
+    [Fact]
+    public void Etcd_17247_what_a_txn_changed_is_told_once_however_often_it_is_delivered_and_read()
+    {
+        // Events are made in one place, from the commit; a delivery that comes again is known by its revision.
+        using var world = new World();
+        world.Do(new CreateAction(2, new WatchCreateRequest { Key = Key("a"), RangeEnd = Key("z") }));
+        world.Do(new WriteAction(new TxnRequest
+        {
+            Success =
+            {
+                new RequestOp { RequestPut = new PutRequest { Key = Key("b") } },
+                new RequestOp { RequestRange = new RangeRequest { Key = Key("b") } },
+                new RequestOp { RequestPut = new PutRequest { Key = Key("c") } },
+            },
+        }));
+        world.Do(new DeliverAction(1, 0));
+        world.Do(new DeliverAction(1, -1));
+        world.Settle();
+        Assert.Equal(["b", "c", "settled"], world.Received(2).SelectMany(response => response.Events).Select(change => change.Kv.Key.ToStringUtf8()));
+        world.MustHaveToldAll();
+    }
+
+    [Fact]
+    public void Etcd_18089_and_19179_a_watch_from_the_compacted_revision_sees_the_deletion_there()
+    {
+        // Compaction removes what events up to it have superseded, and events below it: never those of the revision itself.
+        using var world = new World();
+        world.Do(new WriteAction(new PutRequest { Key = Key("k") }));
+        world.Do(new WriteAction(new DeleteRangeRequest { Key = Key("k") }));
+        world.Do(new CompactAction(0));
+        world.Do(new ReclaimAction(100));
+        world.Do(new CreateAction(1, new WatchCreateRequest { Key = Key("k"), StartRevision = 3, PrevKv = true }));
+        world.Settle();
+        var told = Assert.Single(world.Received(1).SelectMany(response => response.Events));
+        Assert.Equal((Event.Types.EventType.Delete, 3L), (told.Type, told.Kv.ModRevision));
+        world.MustHaveToldAll();
+    }
+
     private static ByteString Key(string key) => ByteString.CopyFromUtf8(key);
 
     private sealed record WriteAction(IMessage Request);
