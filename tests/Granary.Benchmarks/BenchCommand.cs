@@ -13,6 +13,7 @@ internal static class BenchCommand
         CreateFill(),
         CompareCommand.CreateCompare(),
         CompareCommand.CreateRestart(),
+        CompareCommand.CreateWatch(),
         MicroCommand.Create(),
     };
 

@@ -27,6 +27,13 @@ internal static class CompareCommand
         Create("restart", "Start-up with many keys, etcd beside Granary.", [], (_, quick, cancellationToken) =>
             new RestartComparison(Options(quick, null), Console.Out).Run(cancellationToken));
 
+    public static Command CreateWatch()
+    {
+        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        return Create("watch", "Watchers: latency, fan-out, what idle ones cost; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
+            new WatchComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
     private static CompareOptions Options(bool quick, int? rounds) => new()
     {
         Rounds = rounds ?? (quick ? 1 : 3),

@@ -26,9 +26,12 @@ internal sealed class Connection : IDisposable
             },
         });
         Kv = new KV.KVClient(_channel);
+        Watch = new Watch.WatchClient(_channel);
     }
 
     public KV.KVClient Kv { get; }
+
+    public Watch.WatchClient Watch { get; }
 
     public void Dispose() => _channel.Dispose();
 
