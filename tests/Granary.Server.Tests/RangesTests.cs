@@ -19,7 +19,7 @@ public sealed class RangesTests
         await using var server = await InProcessServer.Start(Stop, options => options with { InitialRangeSplits = ["a", "ab", "b"] });
         var model = new ModelStore();
         await Gen.OneOf(
-            RandomRequests.KvWrite,
+            RandomRequests.Write,
             RandomRequests.Range.Select(range => (IMessage)range)).SampleAsync(
             async request =>
             {
@@ -94,6 +94,8 @@ public sealed class RangesTests
                 PutRequest put => await server.Kv.PutAsync(put, cancellationToken: Stop),
                 DeleteRangeRequest delete => await server.Kv.DeleteRangeAsync(delete, cancellationToken: Stop),
                 TxnRequest txn => await server.Kv.TxnAsync(txn, cancellationToken: Stop),
+                LeaseGrantRequest grant => await new Lease.LeaseClient(server.Channel).LeaseGrantAsync(grant, cancellationToken: Stop),
+                LeaseRevokeRequest revoke => await new Lease.LeaseClient(server.Channel).LeaseRevokeAsync(revoke, cancellationToken: Stop),
                 _ => await server.Kv.RangeAsync((RangeRequest)request, cancellationToken: Stop),
             };
             var header = (ResponseHeader)answer.Descriptor.FindFieldByName("header").Accessor.GetValue(answer);
