@@ -100,6 +100,24 @@ public sealed class WatchHubTests
     }
 
     [Fact]
+    public void An_idle_watcher_takes_less_than_a_KiB_in_the_hub()
+    {
+        const int Watchers = 10_000;
+        var hub = new WatchHub(position: 1);
+        var outlet = new WatchOutlet(1 << 20, requiresLeader: false);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < Watchers; i++)
+        {
+            hub.Create(1, outlet, new WatchCreateRequest { Key = Key($"key{i}"), RangeEnd = Key(i % 2 == 0 ? "" : $"key{i}0") }, 1);
+            Assert.True(outlet.TryTake(out _, out _, out _));
+        }
+
+        var bytes = (GC.GetTotalMemory(forceFullCollection: true) - before) / Watchers;
+        Assert.True(bytes < 1024, $"{bytes} bytes");
+        GC.KeepAlive(hub);
+    }
+
+    [Fact]
     public void Etcd_15220_progress_never_overtakes_events_that_are_still_queued()
     {
         // Progress goes into the same outlet as the events before it, and only when nobody on the stream is behind.
