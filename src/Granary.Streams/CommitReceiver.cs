@@ -11,7 +11,10 @@ internal sealed class CommitReceiver(Replica replica, CommitCache cache, StreamI
     private static readonly TimeSpan UnfollowedInterval = TimeSpan.FromMilliseconds(25);
 
     private readonly CancellationTokenSource _shutdown = new();
-    private long _last = replica.State.Revision;
+
+    // The agent hears of the newest commit first, however old: somebody may have subscribed, and something been committed, before it
+    // was there to read.
+    private long _last;
 
     public Task Initialize(TimeSpan timeout) => Task.CompletedTask;
 
@@ -31,12 +34,12 @@ internal sealed class CommitReceiver(Replica replica, CommitCache cache, StreamI
             {
                 await replica.Feed.WaitBeyond(_last, either.Token);
 
-                // One commit stands for all: what is delivered, each consumer's cursor reads. The feed may have dropped older ones already.
+                // One commit stands for all: what is delivered, each consumer's cursor reads. The older ones may be compacted already.
                 var newest = replica.Feed.LastRevision;
-                var first = CommitReader.Read(replica, _last + 1, max: 1) ?? CommitReader.Read(replica, newest, max: 1);
+                var first = CommitReader.Read(replica, _last == 0 ? newest : _last + 1, max: 1) ?? CommitReader.Read(replica, newest, max: 1);
+                _last = newest;
                 if (first is [_, ..])
                 {
-                    _last = newest;
                     return [new CommitContainer(streamId, first)];
                 }
             }

@@ -144,6 +144,15 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         TellDue();
     }
 
+    /// <summary>The stream delivers nothing although there is something: all who watch are caught up from history instead.</summary>
+    public void GoOnWithoutStream(long storeRevision)
+    {
+        WatchMetrics.Gaps.Add(storeRevision - Position);
+        LeaveGapTo(storeRevision + 1);
+        Position = storeRevision;
+        TellDue();
+    }
+
     /// <summary>The next pass over history, or null when nobody is behind who has room.</summary>
     public CatchUpPass? NextPass()
     {

@@ -17,7 +17,7 @@ internal sealed partial class WatchHubGrain(
     Replica replica, ICommitLog log, WatchStreams streams, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
     : Grain, IWatchHubGrain, IAsyncBatchObserver<Commit>
 {
-    private static readonly TimeSpan LeaderCheckInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseAfterFailedPass = TimeSpan.FromSeconds(1);
 
     // So often no leader must be found before streams that require one end.
@@ -28,6 +28,10 @@ internal sealed partial class WatchHubGrain(
     private bool _isDeactivated;
     private int _checksWithoutLeader;
 
+    // What the store and the hub had got to at the last check.
+    private long _checkedRevision;
+    private long _checkedPosition;
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var commits = this.GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(silo.SiloAddress));
@@ -37,7 +41,7 @@ internal sealed partial class WatchHubGrain(
         }
 
         await commits.SubscribeAsync(this, new RevisionToken(_hub.Position + 1));
-        this.RegisterGrainTimer(CheckLeader, LeaderCheckInterval, LeaderCheckInterval);
+        this.RegisterGrainTimer(Check, CheckInterval, CheckInterval);
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -138,7 +142,27 @@ internal sealed partial class WatchHubGrain(
         }
     }
 
-    private Task CheckLeader(CancellationToken cancellationToken)
+    private Task Check(CancellationToken cancellationToken)
+    {
+        CheckStream();
+        CheckLeader();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Watchers do not depend on the stream alone: should it ever stand still, they are caught up from history every second.</summary>
+    private void CheckStream()
+    {
+        if (_hub.Position == _checkedPosition && _hub.Position < _checkedRevision)
+        {
+            Log.StreamStandsStill(logger, _hub.Position, _checkedRevision);
+            _hub.GoOnWithoutStream(_checkedRevision);
+            CatchUpIfIdle();
+        }
+
+        (_checkedPosition, _checkedRevision) = (_hub.Position, replica.State.Revision);
+    }
+
+    private void CheckLeader()
     {
         _checksWithoutLeader = log.Failure is null ? 0 : _checksWithoutLeader + 1;
         if (_checksWithoutLeader >= ChecksWithoutLeader)
@@ -148,14 +172,15 @@ internal sealed partial class WatchHubGrain(
                 outlet.Fail(new EtcdException(EtcdError.NoLeader));
             }
         }
-
-        return Task.CompletedTask;
     }
 
     private static partial class Log
     {
         [LoggerMessage(1, LogLevel.Warning, "The stream of commits reported an error; what is missing is read from history.")]
         public static partial void StreamFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(3, LogLevel.Warning, "The stream of commits stands still at revision {Position}, the store is at {Revision}: going on from history.")]
+        public static partial void StreamStandsStill(ILogger logger, long position, long revision);
 
         [LoggerMessage(2, LogLevel.Error, "Watchers that are behind could not be caught up; it is tried again.")]
         public static partial void PassFailed(ILogger logger, Exception exception);

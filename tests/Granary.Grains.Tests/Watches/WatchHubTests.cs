@@ -38,6 +38,7 @@ public sealed class WatchHubTests
         (4, Gen.Select(Gen.Int[1, 2], Gen.Int[1, 6], (stream, count) => (object)new TakeAction(stream, count))),
         (3, Gen.Const((object)new BeginPassAction())),
         (3, Gen.Const((object)new EndPassAction())),
+        (1, Gen.Const((object)new StandStillAction())),
         (2, Gen.Select(Gen.Int[1, 2], Gen.Bool, (stream, asked) => (object)new ProgressAction(stream, asked))));
 
     [Fact]
@@ -196,6 +197,8 @@ public sealed class WatchHubTests
 
     private sealed record EndPassAction;
 
+    private sealed record StandStillAction;
+
     private sealed record ProgressAction(int Stream, bool Asked);
 
     /// <summary>A hub over a replica, two clients, and what they were sent.</summary>
@@ -252,6 +255,9 @@ public sealed class WatchHubTests
                 case EndPassAction when _pass is not null:
                     _hub.Complete(_pass);
                     _pass = null;
+                    break;
+                case StandStillAction when _hub.Position < _store.Replica.State.Revision:
+                    _hub.GoOnWithoutStream(_store.Replica.State.Revision);
                     break;
                 case ProgressAction { Asked: true } progress:
                     _hub.RequestProgress(progress.Stream, _store.Replica.State.Revision);
