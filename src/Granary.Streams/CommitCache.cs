@@ -88,7 +88,7 @@ internal sealed class CommitCache(Replica replica) : IQueueAdapterCache, IQueueC
 
             _isFirst = false;
             _next = commits[^1].Revision + 1;
-            _current = new CommitContainer(_streamId, commits);
+            _current = new CommitContainer(_streamId, commits[^1].Revision, commits);
             return true;
         }
 

@@ -30,19 +30,13 @@ internal sealed class CommitReceiver(Replica replica, CommitCache cache, StreamI
                 await Task.Delay(UnfollowedInterval, either.Token);
             }
 
-            while (true)
-            {
-                await replica.Feed.WaitBeyond(_last, either.Token);
+            await replica.Feed.WaitBeyond(_last, either.Token);
 
-                // One commit stands for all: what is delivered, each consumer's cursor reads. The older ones may be compacted already.
-                var newest = replica.Feed.LastRevision;
-                var first = CommitReader.Read(replica, _last == 0 ? newest : _last + 1, max: 1) ?? CommitReader.Read(replica, newest, max: 1);
-                _last = newest;
-                if (first is [_, ..])
-                {
-                    return [new CommitContainer(streamId, first)];
-                }
-            }
+            // It only says where there is something new: what is delivered, each consumer's cursor reads.
+            var newest = replica.Feed.LastRevision;
+            var first = _last == 0 ? newest : Math.Max(_last + 1, replica.State.CompactedRevision);
+            _last = newest;
+            return [new CommitContainer(streamId, first, [])];
         }
         catch (OperationCanceledException) when (either.IsCancellationRequested)
         {

@@ -107,6 +107,34 @@ public sealed class CommitStreamTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_grain_whose_token_is_compacted_is_told_of_the_miss_and_goes_on_with_what_comes()
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            Put("k");
+        }
+
+        var another = Grains.GetGrain<IAuditGrain>("another");
+        await another.Follow(2);
+        await Noted(another, 100);
+        Apply(new CompactionRecord(50));
+        var audit = Grains.GetGrain<IAuditGrain>("a");
+        await audit.Follow(49);
+        Put("k");
+        await Eventually.Holds("the miss was told", async () => (await audit.Errors()).Count > 0, Generous, Stop);
+        Assert.Contains(nameof(QueueCacheMissException), await audit.Errors());
+        await Eventually.Holds(
+            "it goes on",
+            async () =>
+            {
+                Put("later");
+                return (await audit.Notes()).Exists(note => note.EndsWith("later", StringComparison.Ordinal));
+            },
+            Generous,
+            Stop);
+    }
+
+    [Fact]
     public async Task Without_a_token_a_subscription_begins_somewhere_in_the_present_and_has_all_from_there_on()
     {
         Put("before");
