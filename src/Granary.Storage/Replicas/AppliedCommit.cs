@@ -27,26 +27,25 @@ public sealed record AppliedCommit(long Revision, IReadOnlyList<Effect> Effects,
         {
             Type = effect.IsDelete ? Event.Types.EventType.Delete : Event.Types.EventType.Put,
             Kv = effect.Pair,
-            PrevKv = !effect.IsDelete && effect.Pair.CreateRevision == Revision ? null : Before(effect, sub),
+            PrevKv = !effect.IsDelete && effect.Pair.CreateRevision == Revision ? null : Before(effect),
         };
     }
 
-    /// <summary>What the key was before the commit: what a change superseded may itself be of this commit.</summary>
-    private KeyValue? Before(Effect effect, int sub)
+    /// <summary>What the key was before the commit: of several changes of it here, only the first one has superseded that.</summary>
+    private KeyValue? Before(Effect effect)
     {
-        while (effect.PreviousModRevision == Revision)
+        if (effect.PreviousModRevision != Revision)
         {
-            var key = effect.Pair.Key;
-            do
-            {
-                sub--;
-            }
-            while (!Effects[sub].Pair.Key.Equals(key));
-
-            effect = Effects[sub];
+            return effect.Previous;
         }
 
-        return effect.Previous;
+        var first = 0;
+        while (!Effects[first].Pair.Key.Equals(effect.Pair.Key))
+        {
+            first++;
+        }
+
+        return Effects[first].Previous;
     }
 
     private static int Size(IReadOnlyList<Effect> effects)

@@ -161,6 +161,28 @@ public sealed class WatchHubTests
     }
 
     [Fact]
+    public void A_key_that_is_deleted_put_and_deleted_at_one_revision_had_before_it_what_it_was_before_the_txn_live_as_in_replay()
+    {
+        using var world = new World();
+        world.Do(new WriteAction(new PutRequest { Key = Key("k"), Value = Key("old") }));
+        world.Do(new DeliverAction(1, 0));
+        world.Do(new CreateAction(1, new WatchCreateRequest { Key = Key("k"), PrevKv = true }));
+        var delete = new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Key("k"), RangeEnd = ByteString.CopyFrom(0) } };
+        var put = new RequestOp { RequestPut = new PutRequest { Key = Key("k"), Value = Key("new") } };
+        world.Do(new WriteAction(new TxnRequest
+        {
+            Success = { delete, new RequestOp { RequestTxn = new TxnRequest { Success = { put } } }, new RequestOp { RequestTxn = new TxnRequest { Success = { delete } } } },
+        }));
+        world.Do(new DeliverAction(1, 0));
+        world.Do(new CreateAction(2, new WatchCreateRequest { Key = Key("k"), StartRevision = 3, PrevKv = true }));
+        world.Settle();
+        foreach (var stream in (int[])[1, 2])
+        {
+            Assert.Equal(["old", null, "old"], world.Received(stream).SelectMany(response => response.Events).Select(change => change.PrevKv?.Value.ToStringUtf8()));
+        }
+    }
+
+    [Fact]
     public void Etcd_18089_and_19179_a_watch_from_the_compacted_revision_sees_the_deletion_there()
     {
         // Compaction removes what events up to it have superseded, and events below it: never those of the revision itself.
