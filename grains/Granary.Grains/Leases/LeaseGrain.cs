@@ -155,15 +155,9 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
     /// <summary>Ends a lease, or joins those who wait for its end.</summary>
     private Task<LeaseRevokeResponse> End(long id)
     {
-        if (_revocations.TryGetValue(id, out var running))
+        if (!_revocations.TryGetValue(id, out var revocation))
         {
-            return running;
-        }
-
-        var revocation = EndNow(id);
-        if (!revocation.IsCompleted)
-        {
-            _revocations.Add(id, revocation);
+            _revocations.Add(id, revocation = EndNow(id));
         }
 
         return revocation;
@@ -207,9 +201,8 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
     private void Forget(long id)
     {
-        if (_timers.Find(id) is not null)
+        if (_timers.Remove(id))
         {
-            _timers.Remove(id);
             LeaseMetrics.Live.Add(-1);
         }
     }

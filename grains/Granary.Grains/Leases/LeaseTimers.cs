@@ -25,12 +25,16 @@ internal sealed class LeaseTimers(TimeProvider time)
         _queue.Enqueue(lease, lease.Deadline);
     }
 
-    public void Remove(long id)
+    /// <summary>Forgets a lease; false when there is none.</summary>
+    public bool Remove(long id)
     {
-        if (_leases.Remove(id, out var lease))
+        if (!_leases.Remove(id, out var lease))
         {
-            lease.IsGone = true;
+            return false;
         }
+
+        lease.IsGone = true;
+        return true;
     }
 
     /// <summary>Starts the time of a lease anew; false when it has run out already: then it is over for good.</summary>

@@ -124,7 +124,7 @@ internal sealed class CatchUpPass(int maxChanges)
                     }
                     else
                     {
-                        @event = bare ??= view.ReadEvent(change, withPrevious: false);
+                        @event = bare ??= full is null ? view.ReadEvent(change, withPrevious: false) : BareEvent.Of(full);
                     }
 
                     bytes += EventSize.Of(@event) / group.Count;

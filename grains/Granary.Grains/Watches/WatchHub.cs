@@ -35,8 +35,6 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     /// <summary>The last revision that was delivered to all who are in the live group.</summary>
     public long Position { get; private set; } = position;
 
-    public int StreamCount => _streams.Count;
-
     /// <summary>Creates a watcher. It starts behind <paramref name="storeRevision"/> unless the request names a revision.</summary>
     public void Create(long number, WatchOutlet outlet, WatchCreateRequest request, long storeRevision)
     {
@@ -56,17 +54,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         Reply(stream, new WatchResponse { WatchId = id!.Value, Created = true }, storeRevision);
         var watcher = new Watcher(stream, id.Value, keys, request, request.StartRevision == 0 ? storeRevision + 1 : request.StartRevision);
         stream.Watchers.Add(watcher.Id, watcher);
-        if (watcher.Next > Position)
-        {
-            Join(watcher);
-        }
-        else
-        {
-            stream.Behind++;
-            watcher.State = WatcherState.Unsynced;
-            WatchMetrics.Unsynced.Add(1);
-            _behind.Enqueue(watcher);
-        }
+        JoinOrWait(watcher);
     }
 
     /// <summary>Cancels a watcher at the client's wish; without a reply if there is none.</summary>
@@ -109,9 +97,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         {
             if (watcher.State == WatcherState.Stalled)
             {
-                watcher.State = WatcherState.Unsynced;
-                WatchMetrics.Stalled.Add(-1);
-                WatchMetrics.Unsynced.Add(1);
+                Move(watcher, WatcherState.Unsynced);
                 _behind.Enqueue(watcher);
             }
         }
@@ -169,7 +155,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
 
             if (!watcher.Stream.Outlet.HasRoom())
             {
-                Stall(watcher);
+                Move(watcher, WatcherState.Stalled);
             }
             else if (!pass.TryAdd(watcher))
             {
@@ -201,7 +187,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             {
                 if (!watcher.Stream.Outlet.TryOffer(new OutgoingResponse(response, part.SizeBytes, watcher.MayFragment)))
                 {
-                    Stall(watcher);
+                    Move(watcher, WatcherState.Stalled);
                     continue;
                 }
 
@@ -210,16 +196,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             }
 
             watcher.Next = part.Next;
-            if (watcher.Next > Position)
-            {
-                watcher.Stream.Behind--;
-                WatchMetrics.Unsynced.Add(-1);
-                Join(watcher);
-            }
-            else
-            {
-                _behind.Enqueue(watcher);
-            }
+            JoinOrWait(watcher);
         }
     }
 
@@ -248,14 +225,61 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         stream.Outlet.Add(new OutgoingResponse(response, EventSize.OfReply));
     }
 
+    /// <summary>Puts a watcher into the live group if that goes on where it is, else into the queue for passes over history.</summary>
+    private void JoinOrWait(Watcher watcher)
+    {
+        if (watcher.Next > Position)
+        {
+            Move(watcher, WatcherState.Synced);
+        }
+        else
+        {
+            Move(watcher, WatcherState.Unsynced);
+            _behind.Enqueue(watcher);
+        }
+    }
+
+    /// <summary>Changes a watcher's state, and with it the live group and all that is counted by state.</summary>
+    private void Move(Watcher watcher, WatcherState state)
+    {
+        if (watcher.State == WatcherState.Synced)
+        {
+            Leave(watcher);
+        }
+
+        Count(watcher, -1);
+        watcher.State = state;
+        Count(watcher, 1);
+        if (state == WatcherState.Synced)
+        {
+            Join(watcher);
+        }
+    }
+
+    private static void Count(Watcher watcher, int one)
+    {
+        switch (watcher.State)
+        {
+            case WatcherState.Synced:
+                WatchMetrics.Synced.Add(one);
+                break;
+            case WatcherState.Unsynced:
+                watcher.Stream.Behind += one;
+                WatchMetrics.Unsynced.Add(one);
+                break;
+            case WatcherState.Stalled:
+                watcher.Stream.Behind += one;
+                WatchMetrics.Stalled.Add(one);
+                break;
+        }
+    }
+
     private void Join(Watcher watcher)
     {
         var group = _synced.GetOrAdd(watcher.Keys, static () => new List<Watcher>(1));
         watcher.Group = group;
         watcher.Slot = group.Count;
         group.Add(watcher);
-        watcher.State = WatcherState.Synced;
-        WatchMetrics.Synced.Add(1);
     }
 
     private void Leave(Watcher watcher)
@@ -270,36 +294,12 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         {
             _synced.Remove(watcher.Keys);
         }
-
-        WatchMetrics.Synced.Add(-1);
     }
 
     private void Drop(Watcher watcher)
     {
-        switch (watcher.State)
-        {
-            case WatcherState.Synced:
-                Leave(watcher);
-                break;
-            case WatcherState.Unsynced:
-                watcher.Stream.Behind--;
-                WatchMetrics.Unsynced.Add(-1);
-                break;
-            case WatcherState.Stalled:
-                watcher.Stream.Behind--;
-                WatchMetrics.Stalled.Add(-1);
-                break;
-        }
-
-        watcher.State = WatcherState.Gone;
+        Move(watcher, WatcherState.Gone);
         watcher.Stream.Watchers.Remove(watcher.Id);
-    }
-
-    private static void Stall(Watcher watcher)
-    {
-        watcher.State = WatcherState.Stalled;
-        WatchMetrics.Unsynced.Add(-1);
-        WatchMetrics.Stalled.Add(1);
     }
 
     // The id is free at once, and progress no longer waits for it; etcd keeps both until the client reacts.
@@ -312,11 +312,8 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
 
     private void FallBehind(Watcher watcher, long next)
     {
-        Leave(watcher);
         watcher.Next = next;
-        watcher.Stream.Behind++;
-        watcher.State = WatcherState.Stalled;
-        WatchMetrics.Stalled.Add(1);
+        Move(watcher, WatcherState.Stalled);
         WatchMetrics.FellBehind.Add(1);
     }
 
@@ -328,11 +325,8 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             {
                 if (watcher.State == WatcherState.Synced && watcher.Next < revision)
                 {
-                    Leave(watcher);
                     watcher.Next = Math.Max(watcher.Next, Position + 1);
-                    watcher.State = WatcherState.Unsynced;
-                    stream.Behind++;
-                    WatchMetrics.Unsynced.Add(1);
+                    Move(watcher, WatcherState.Unsynced);
                     _behind.Enqueue(watcher);
                 }
             }
@@ -352,7 +346,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
                 var watcher = group[i];
                 if (commit.Revision >= watcher.Next && watcher.Wants(full.Type))
                 {
-                    var @event = watcher.PrevKv ? full : bare ??= WithoutPrevious(full);
+                    var @event = watcher.PrevKv ? full : bare ??= BareEvent.Of(full);
                     var response = new WatchResponse();
                     response.Events.Add(@event);
                     Offer(watcher, commit, response, EventSize.OfReply + EventSize.Of(@event));
@@ -381,7 +375,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
                             _touched.Add(watcher);
                         }
 
-                        watcher.Collected.Add(watcher.PrevKv ? full : bare ??= WithoutPrevious(full));
+                        watcher.Collected.Add(watcher.PrevKv ? full : bare ??= BareEvent.Of(full));
                     }
                 }
             }
@@ -420,8 +414,6 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             FallBehind(watcher, commit.Revision);
         }
     }
-
-    private static Event WithoutPrevious(Event full) => full.PrevKv is null ? full : new Event { Type = full.Type, Kv = full.Kv };
 
     private void Tell(DueProgress progress)
     {

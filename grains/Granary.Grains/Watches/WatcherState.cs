@@ -2,6 +2,9 @@ namespace Granary.Grains.Watches;
 
 internal enum WatcherState
 {
+    /// <summary>Not taken into the hub yet.</summary>
+    New,
+
     /// <summary>In the live group: it gets each commit as the stream delivers it.</summary>
     Synced,
 

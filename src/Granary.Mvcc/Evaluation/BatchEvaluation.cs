@@ -86,13 +86,12 @@ public sealed class BatchEvaluation
 
                 self.Leases.NoteRead(request.ID);
                 self.Leases.NoteTouched(request.ID);
-                var revision = self.OwnRevision;
                 foreach (var key in self._view.AttachedKeys(request.ID))
                 {
                     token.ThrowIfCancellationRequested();
                     var pair = self._view.Find(key, self._view.Revision)
                         ?? throw new InvalidOperationException($"lease {request.ID:x} has a key that does not exist");
-                    self.Change(new Effect(true, new KeyValue { Key = key, ModRevision = revision }, pair.ModRevision, pair), null);
+                    self.Delete(pair, pair);
                 }
 
                 self._view.SetLease(request.ID, exists: false);
@@ -286,14 +285,11 @@ public sealed class BatchEvaluation
             }
         }
 
-        var revision = OwnRevision;
         var valuesAtHand = keys.IsSingleKey || request.PrevKv;
         foreach (var pair in found)
         {
             // The pairs of this batch are nowhere but here, so they are always passed on whole.
-            var previous = valuesAtHand ? pair : _view.ChangedPair(pair.Key);
-            Leases.NoteTouched(pair.Lease);
-            Change(new Effect(true, new KeyValue { Key = pair.Key, ModRevision = revision }, pair.ModRevision, previous), null);
+            Delete(pair, valuesAtHand ? pair : _view.ChangedPair(pair.Key));
         }
 
         var response = new DeleteRangeResponse { Header = Header(), Deleted = found.Count };
@@ -303,6 +299,14 @@ public sealed class BatchEvaluation
         }
 
         return response;
+    }
+
+    /// <param name="pair">The pair to delete, with or without its value.</param>
+    /// <param name="previous">The same with its value, if that is at hand.</param>
+    private void Delete(KeyValue pair, KeyValue? previous)
+    {
+        Leases.NoteTouched(pair.Lease);
+        Change(new Effect(true, new KeyValue { Key = pair.Key, ModRevision = OwnRevision }, pair.ModRevision, previous), null);
     }
 
     private void Change(Effect effect, KeyValue? pair)

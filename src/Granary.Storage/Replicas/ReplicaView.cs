@@ -65,7 +65,7 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
 
     public KeyValue? Find(ByteString key, long revision)
     {
-        var latest = _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
+        var latest = FindLatest(key);
         return latest is not null && latest.ModRevision <= revision ? latest
             : revision >= Revision ? null
             : FindSuperseded(key, revision);
@@ -150,10 +150,13 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         return false;
     }
 
+    private KeyValue? FindLatest(ByteString key) =>
+        _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
+
     /// <summary>The pair of one mod revision, wherever it is by now.</summary>
     private KeyValue FindExactly(ByteString key, long modRevision)
     {
-        var latest = _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
+        var latest = FindLatest(key);
         if (latest?.ModRevision == modRevision)
         {
             return latest;
