@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Protos.Concurrency;
 using Grpc.Core;
 
 namespace Granary.Conformance.Tests;
@@ -11,6 +12,9 @@ internal static class Calls
     public static async Task<Answer> Ask(Server server, IMessage request, CancellationToken cancellationToken)
     {
         var kv = new KV.KVClient(server.Channel);
+        var leases = new Lease.LeaseClient(server.Channel);
+        var locks = new Protos.Concurrency.Lock.LockClient(server.Channel);
+        var elections = new Election.ElectionClient(server.Channel);
         var options = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
         try
         {
@@ -20,7 +24,16 @@ internal static class Calls
                 PutRequest put => await kv.PutAsync(put, options),
                 DeleteRangeRequest delete => await kv.DeleteRangeAsync(delete, options),
                 TxnRequest txn => await kv.TxnAsync(txn, options),
-                CompactionRequest compaction => (IMessage)await kv.CompactAsync(compaction, options),
+                CompactionRequest compaction => await kv.CompactAsync(compaction, options),
+                LeaseGrantRequest grant => await leases.LeaseGrantAsync(grant, options),
+                LeaseRevokeRequest revoke => await leases.LeaseRevokeAsync(revoke, options),
+                LeaseTimeToLiveRequest timeToLive => Steady(await leases.LeaseTimeToLiveAsync(timeToLive, options)),
+                LockRequest @lock => await locks.LockAsync(@lock, options),
+                UnlockRequest unlock => await locks.UnlockAsync(unlock, options),
+                CampaignRequest campaign => await elections.CampaignAsync(campaign, options),
+                ProclaimRequest proclaim => await elections.ProclaimAsync(proclaim, options),
+                LeaderRequest leader => await elections.LeaderAsync(leader, options),
+                ResignRequest resign => (IMessage)await elections.ResignAsync(resign, options),
                 _ => throw new ArgumentException($"No method takes {request.Descriptor.Name}.", nameof(request)),
             });
         }
@@ -28,6 +41,16 @@ internal static class Calls
         {
             return Answer.Of(error);
         }
+    }
+
+    /// <summary>What may differ between two answers that mean the same: a second may have passed, and keys come in any order.</summary>
+    private static LeaseTimeToLiveResponse Steady(LeaseTimeToLiveResponse left)
+    {
+        left.TTL = left.TTL > 0 ? 1 : left.TTL;
+        var sorted = left.Keys.OrderBy(key => key.ToStringUtf8(), StringComparer.Ordinal).ToList();
+        left.Keys.Clear();
+        left.Keys.AddRange(sorted);
+        return left;
     }
 
     /// <summary>A unary call whose bytes are ours, to any method of any service, known to the server or not.</summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Google.Protobuf;
 using Granary.Protos.Concurrency;
 using Grpc.Core;
 using static Granary.Conformance.Tests.Requests;
@@ -23,7 +22,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
     [InlineData(long.MaxValue)]
     [InlineData(long.MinValue)]
     public async Task A_grant_raises_what_is_too_short_and_refuses_what_is_too_long(long ttl) =>
-        await Alike(lease => lease.LeaseGrantAsync(new LeaseGrantRequest { ID = Id, TTL = ttl }, cancellationToken: Cancellation).ResponseAsync);
+        await SameAnswer(new LeaseGrantRequest { ID = Id, TTL = ttl });
 
     [Fact]
     public async Task Ids_are_taken_as_they_are_once()
@@ -33,7 +32,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
             await Grant(id);
         }
 
-        await Alike(lease => lease.LeaseGrantAsync(new LeaseGrantRequest { ID = Id, TTL = 9_999_999_999 }, cancellationToken: Cancellation).ResponseAsync);
+        await SameAnswer(new LeaseGrantRequest { ID = Id, TTL = 9_999_999_999 });
         await Revoke(Id);
         await Grant(Id);
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
@@ -97,7 +96,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
     {
         await Keys(0);
         await Keys(424242);
-        await Alike(lease => lease.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = 7 }, cancellationToken: Cancellation).ResponseAsync);
+        await SameAnswer(new LeaseTimeToLiveRequest { ID = 7 });
     }
 
     [Fact]
@@ -170,15 +169,15 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
     public async Task Locks_are_keys_of_their_lease_and_errors_come_without_their_code()
     {
         await Grant(Id, 600);
-        await AlikeLock(client => client.LockAsync(new LockRequest { Name = Bytes("l"), Lease = Id }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeLock(client => client.LockAsync(new LockRequest { Name = Bytes("l"), Lease = Id }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeLock(client => client.LockAsync(new LockRequest { Name = Bytes(""), Lease = Id }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeLock(client => client.LockAsync(new LockRequest { Name = Bytes("l"), Lease = 987_654 }, cancellationToken: Cancellation).ResponseAsync);
+        await SameAnswer(new LockRequest { Name = Bytes("l"), Lease = Id });
+        await SameAnswer(new LockRequest { Name = Bytes("l"), Lease = Id });
+        await SameAnswer(new LockRequest { Name = Bytes(""), Lease = Id });
+        await SameAnswer(new LockRequest { Name = Bytes("l"), Lease = 987_654 });
         await SameAnswer(Everything());
         var key = Bytes($"l/{Id:x}");
-        await AlikeLock(client => client.UnlockAsync(new UnlockRequest { Key = key }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeLock(client => client.UnlockAsync(new UnlockRequest { Key = key }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeLock(client => client.UnlockAsync(new UnlockRequest(), cancellationToken: Cancellation).ResponseAsync);
+        await SameAnswer(new UnlockRequest { Key = key });
+        await SameAnswer(new UnlockRequest { Key = key });
+        await SameAnswer(new UnlockRequest());
         await SameAnswer(Everything());
     }
 
@@ -187,18 +186,18 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
     {
         await Grant(Id, 600);
         await Grant(Id + 1, 600);
-        await AlikeElection(client => client.LeaderAsync(new LeaderRequest { Name = Bytes("e") }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.CampaignAsync(new CampaignRequest { Name = Bytes("e"), Lease = Id, Value = Bytes("one") }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.CampaignAsync(new CampaignRequest { Name = Bytes("e"), Lease = Id, Value = Bytes("two") }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.LeaderAsync(new LeaderRequest { Name = Bytes("e") }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.ProclaimAsync(new ProclaimRequest(), cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.ResignAsync(new ResignRequest(), cancellationToken: Cancellation).ResponseAsync);
+        await SameAnswer(new LeaderRequest { Name = Bytes("e") });
+        await SameAnswer(new CampaignRequest { Name = Bytes("e"), Lease = Id, Value = Bytes("one") });
+        await SameAnswer(new CampaignRequest { Name = Bytes("e"), Lease = Id, Value = Bytes("two") });
+        await SameAnswer(new LeaderRequest { Name = Bytes("e") });
+        await SameAnswer(new ProclaimRequest());
+        await SameAnswer(new ResignRequest());
         var leader = new LeaderKey { Name = Bytes("e"), Key = Bytes($"e/{Id:x}"), Rev = Start + 1, Lease = Id };
         var wrong = new LeaderKey(leader) { Rev = Start + 77 };
-        await AlikeElection(client => client.ProclaimAsync(new ProclaimRequest { Leader = wrong, Value = Bytes("x") }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.ProclaimAsync(new ProclaimRequest { Leader = leader, Value = Bytes("three") }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.ResignAsync(new ResignRequest { Leader = wrong }, cancellationToken: Cancellation).ResponseAsync);
-        await AlikeElection(client => client.CampaignAsync(new CampaignRequest { Name = Bytes("e"), Lease = 5555 }, cancellationToken: Cancellation).ResponseAsync);
+        await SameAnswer(new ProclaimRequest { Leader = wrong, Value = Bytes("x") });
+        await SameAnswer(new ProclaimRequest { Leader = leader, Value = Bytes("three") });
+        await SameAnswer(new ResignRequest { Leader = wrong });
+        await SameAnswer(new CampaignRequest { Name = Bytes("e"), Lease = 5555 });
         await SameAnswer(Everything());
 
         var observed = new List<List<string>>();
@@ -253,55 +252,11 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
         seen.Add($"{observer.ResponseStream.Current.Header.Revision} {observer.ResponseStream.Current.Kv}");
     }
 
-    private Task Grant(long id, long ttl = 600) =>
-        Alike(lease => lease.LeaseGrantAsync(new LeaseGrantRequest { ID = id, TTL = ttl }, cancellationToken: Cancellation).ResponseAsync);
+    private Task<Answer> Grant(long id, long ttl = 600) =>
+        SameAnswer(new LeaseGrantRequest { ID = id, TTL = ttl });
 
-    private Task Revoke(long id) =>
-        Alike(lease => lease.LeaseRevokeAsync(new LeaseRevokeRequest { ID = id }, cancellationToken: Cancellation).ResponseAsync);
+    private Task<Answer> Revoke(long id) =>
+        SameAnswer(new LeaseRevokeRequest { ID = id });
 
-    private Task Keys(long id) => Alike(async lease =>
-    {
-        var left = await lease.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = id, Keys = true }, cancellationToken: Cancellation);
-        var sorted = left.Keys.OrderBy(key => key.ToStringUtf8(), StringComparer.Ordinal).ToList();
-        left.Keys.Clear();
-        left.Keys.AddRange(sorted);
-
-        // A second may pass between the two servers' answers.
-        left.TTL = left.TTL > 0 ? 1 : left.TTL;
-        return left;
-    });
-
-    private Task Alike<T>(Func<Lease.LeaseClient, Task<T>> ask)
-        where T : IMessage => Alike(server => ask(new Lease.LeaseClient(server.Channel)));
-
-    private Task AlikeLock<T>(Func<Protos.Concurrency.Lock.LockClient, Task<T>> ask)
-        where T : IMessage => Alike(server => ask(new Protos.Concurrency.Lock.LockClient(server.Channel)));
-
-    private Task AlikeElection<T>(Func<Election.ElectionClient, Task<T>> ask)
-        where T : IMessage => Alike(server => ask(new Election.ElectionClient(server.Channel)));
-
-    private async Task Alike<T>(Func<Server, Task<T>> ask)
-        where T : IMessage
-    {
-        var etcd = await Told(ask(Pair.Etcd));
-        Assert.Equal(etcd, await Told(ask(Pair.Subject)));
-    }
-
-    private static async Task<string> Told<T>(Task<T> asked)
-        where T : IMessage
-    {
-        try
-        {
-            var answer = await asked;
-            var field = answer.Descriptor.FindFieldByName("header");
-            var header = (ResponseHeader)field.Accessor.GetValue(answer);
-            Assert.NotEqual(0UL, header.MemberId);
-            field.Accessor.SetValue(answer, new ResponseHeader { Revision = header.Revision });
-            return Rendering.Of((IMessage)answer);
-        }
-        catch (RpcException exception)
-        {
-            return $"{exception.StatusCode}: {exception.Status.Detail}";
-        }
-    }
+    private Task<Answer> Keys(long id) => SameAnswer(new LeaseTimeToLiveRequest { ID = id, Keys = true });
 }

@@ -54,20 +54,14 @@ internal sealed class Comparison(CompareOptions options, TextWriter output)
     {
         output.WriteLine($"### {one.Title}");
         var table = new ComparisonTable(output);
-        table.Row("req/s", "F0", Median(etcd, r => r.RequestsPerSecond), Median(granary, r => r.RequestsPerSecond));
-        table.Row("p50, ms", "F2", Median(etcd, r => r.P50Milliseconds), Median(granary, r => r.P50Milliseconds));
-        table.Row("p99, ms", "F2", Median(etcd, r => r.P99Milliseconds), Median(granary, r => r.P99Milliseconds));
-        table.Row("server CPU, µs/op", "F1", Median(etcd, r => r.ServerCpuMicrosecondsPerRequest!.Value), Median(granary, r => r.ServerCpuMicrosecondsPerRequest!.Value));
-        table.Row("client CPU, µs/op", "F1", Median(etcd, r => r.ClientCpuMicrosecondsPerRequest), Median(granary, r => r.ClientCpuMicrosecondsPerRequest));
-        table.Row("RSS, MB", "F0", Median(etcd, r => r.ServerRssMegabytes!.Value), Median(granary, r => r.ServerRssMegabytes!.Value));
+        table.Row("req/s", "F0", Median.Of(etcd, r => r.RequestsPerSecond), Median.Of(granary, r => r.RequestsPerSecond));
+        table.Row("p50, ms", "F2", Median.Of(etcd, r => r.P50Milliseconds), Median.Of(granary, r => r.P50Milliseconds));
+        table.Row("p99, ms", "F2", Median.Of(etcd, r => r.P99Milliseconds), Median.Of(granary, r => r.P99Milliseconds));
+        table.Row("server CPU, µs/op", "F1", Median.Of(etcd, r => r.ServerCpuMicrosecondsPerRequest!.Value), Median.Of(granary, r => r.ServerCpuMicrosecondsPerRequest!.Value));
+        table.Row("client CPU, µs/op", "F1", Median.Of(etcd, r => r.ClientCpuMicrosecondsPerRequest), Median.Of(granary, r => r.ClientCpuMicrosecondsPerRequest));
+        table.Row("RSS, MB", "F0", Median.Of(etcd, r => r.ServerRssMegabytes!.Value), Median.Of(granary, r => r.ServerRssMegabytes!.Value));
         table.Row("errors", "F0", etcd.Sum(r => r.Errors), granary.Sum(r => r.Errors));
-        table.Row("CPU used by others, %", "F0", Median(etcd, r => 100 * r.OthersCpuShare), Median(granary, r => 100 * r.OthersCpuShare));
+        table.Row("CPU used by others, %", "F0", Median.Of(etcd, r => 100 * r.OthersCpuShare), Median.Of(granary, r => 100 * r.OthersCpuShare));
         output.WriteLine();
-    }
-
-    private static double Median(List<LoadResult> results, Func<LoadResult, double> figure)
-    {
-        var sorted = results.Select(figure).Order().ToArray();
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 }

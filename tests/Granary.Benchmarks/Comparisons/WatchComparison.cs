@@ -48,7 +48,7 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
         Row("idle watcher, a stream each, bytes", "F0", f => f.BytesPerStream);
         output.WriteLine();
 
-        void Row(string name, string format, Func<Figures, double> figure) => table.Row(name, format, Median(etcd, figure), Median(granary, figure));
+        void Row(string name, string format, Func<Figures, double> figure) => table.Row(name, format, Median.Of(etcd, figure), Median.Of(granary, figure));
     }
 
     private async Task<Figures> Measure(Product product, CancellationToken cancellationToken)
@@ -236,14 +236,7 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
             readings.Add(ProcessSample.Of(processId).RssMegabytes * (1 << 20));
         }
 
-        readings.Sort();
-        return readings[readings.Count / 2];
-    }
-
-    private static double Median(List<Figures> rounds, Func<Figures, double> figure)
-    {
-        var sorted = rounds.Select(figure).Order().ToArray();
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        return Median.Of(readings, static bytes => bytes);
     }
 
     /// <summary>Latencies in milliseconds.</summary>
