@@ -4,8 +4,12 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>Turns whatever ends a call into the status that etcd gives.</summary>
-internal sealed partial class CallErrors(ILogger<CallErrors> logger)
+internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILogger<CallErrors> logger)
 {
+    /// <summary>For calls that last: ends when the client leaves, its deadline passes, or the server stops, which is told as such.</summary>
+    public CancellationTokenSource LeftOrStopped(ServerCallContext context) =>
+        CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+
     public static RpcException Of(EtcdError error) => new(new Status(error.Code, error.Text));
 
     /// <summary>Throws the error of a check by shape, if there is one.</summary>
@@ -31,6 +35,10 @@ internal sealed partial class CallErrors(ILogger<CallErrors> logger)
                 }
 
                 return Of(etcd.Error);
+
+            // At once, so that the client goes elsewhere, or comes again with the revision it has got to.
+            case OperationCanceledException when !context.CancellationToken.IsCancellationRequested && lifetime.ApplicationStopping.IsCancellationRequested:
+                return Of(EtcdError.Stopped);
 
             case OperationCanceledException:
                 return context.Deadline <= DateTime.UtcNow

@@ -7,7 +7,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Election service: the leader is who has the oldest key below the election's name, and the value of that key is what it says.</summary>
 internal sealed class ElectionService(
-    Keyspace keyspace, WatchHub hub, Waiting waiting, ConcurrencyErrors errors, IHostApplicationLifetime lifetime) : Election.ElectionBase
+    Keyspace keyspace, Watches watches, Waiting waiting, ConcurrencyErrors errors) : Election.ElectionBase
 {
     private const string NoLeaderField = "\"leader\" field must be provided";
 
@@ -79,17 +79,13 @@ internal sealed class ElectionService(
 
     public override async Task Observe(LeaderRequest request, IServerStreamWriter<LeaderResponse> responseStream, ServerCallContext context)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        using var ended = errors.LeftOrStopped(context);
         try
         {
             while (true)
             {
                 await ObserveOne(request.Name, responseStream, ended.Token);
             }
-        }
-        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested && lifetime.ApplicationStopping.IsCancellationRequested)
-        {
-            throw CallErrors.Of(Mvcc.Errors.EtcdError.Stopped);
         }
         catch (Exception exception)
         {
@@ -147,7 +143,7 @@ internal sealed class ElectionService(
         }
 
         await responses.WriteAsync(leader, cancellationToken);
-        await using var watch = await hub.Watch(new WatchCreateRequest { Key = leader.Kv.Key, StartRevision = leader.Header.Revision + 1 });
+        await using var watch = await watches.Watch(new WatchCreateRequest { Key = leader.Kv.Key, StartRevision = leader.Header.Revision + 1 });
         while (await watch.Next(cancellationToken) is { } changes)
         {
             foreach (var change in changes.Events)
@@ -164,7 +160,7 @@ internal sealed class ElectionService(
 
     private async Task<LeaderResponse?> First(ByteString name, ResponseHeader read, CancellationToken cancellationToken)
     {
-        await using var watch = await hub.Watch(new WatchCreateRequest
+        await using var watch = await watches.Watch(new WatchCreateRequest
         {
             Key = Waiting.Prefix(name),
             RangeEnd = Waiting.EndOf(Waiting.Prefix(name)),

@@ -6,7 +6,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>One LeaseKeepAlive rpc: whatever requests have come meanwhile go to their grains together; answers keep the order of the requests.</summary>
-internal sealed class KeepAliveCall(LeaseRouter router, Member member)
+internal sealed class KeepAliveCall(GrainRouter router, Member member)
 {
     private const int MaxBatch = 1024;
 
@@ -88,7 +88,7 @@ internal sealed class KeepAliveCall(LeaseRouter router, Member member)
         {
             if (positions is not null)
             {
-                var renewed = await router.Slot(slot).KeepAlive([.. positions.Select(position => ids[position])], cancellationToken);
+                var renewed = await router.LeaseSlots[slot].KeepAlive([.. positions.Select(position => ids[position])], cancellationToken);
                 for (var i = 0; i < positions.Count; i++)
                 {
                     answers[positions[i]] = renewed[i];

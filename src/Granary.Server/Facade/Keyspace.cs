@@ -6,7 +6,7 @@ using Granary.Protos;
 namespace Granary.Server.Facade;
 
 /// <summary>Requests of the KV service on their way to the grains that serve them, and their answers complete. Shapes are checked before.</summary>
-internal sealed class Keyspace(RangeRouter router, Member member)
+internal sealed class Keyspace(GrainRouter router, Member member)
 {
     public async Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken)
     {

@@ -8,7 +8,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The KV service: checks the shape of requests and gives them to the keyspace with the call's token.</summary>
 internal sealed class KvService(
-    Keyspace keyspace, RangeRouter router, Member member, RequestSize size, CallErrors errors, ServerOptions options) : KV.KVBase
+    Keyspace keyspace, GrainRouter router, Member member, RequestSize size, CallErrors errors, ServerOptions options) : KV.KVBase
 {
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {

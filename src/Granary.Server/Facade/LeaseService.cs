@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Granary.Grains.Leases;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
@@ -8,7 +7,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Lease service: finds the slot of a lease, calls its grain, completes the answer.</summary>
-internal sealed class LeaseService(LeaseRouter router, Member member, CallErrors errors, IHostApplicationLifetime lifetime) : Lease.LeaseBase
+internal sealed class LeaseService(GrainRouter router, Member member, CallErrors errors) : Lease.LeaseBase
 {
     private const long MaxTtlSeconds = 9_000_000_000;
 
@@ -33,7 +32,7 @@ internal sealed class LeaseService(LeaseRouter router, Member member, CallErrors
         using var span = GrainTrace.StartCall("ILeaseGrain/Revoke");
         try
         {
-            var response = await router.Of(request.ID).Revoke(request, context.CancellationToken);
+            var response = await router.Lease(request.ID).Revoke(request, context.CancellationToken);
             member.Complete(response.Header);
             return response;
         }
@@ -50,13 +49,8 @@ internal sealed class LeaseService(LeaseRouter router, Member member, CallErrors
     {
         try
         {
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+            using var ended = errors.LeftOrStopped(context);
             await new KeepAliveCall(router, member).Run(requestStream, responseStream, ended);
-        }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException && !context.CancellationToken.IsCancellationRequested
-            && lifetime.ApplicationStopping.IsCancellationRequested)
-        {
-            throw CallErrors.Of(EtcdError.Stopped);
         }
         catch (Exception exception)
         {
@@ -69,7 +63,7 @@ internal sealed class LeaseService(LeaseRouter router, Member member, CallErrors
         using var span = GrainTrace.StartCall("ILeaseGrain/TimeToLive");
         try
         {
-            var response = await router.Of(request.ID).TimeToLive(request);
+            var response = await router.Lease(request.ID).TimeToLive(request);
             member.Complete(response.Header);
             return response;
         }
@@ -85,7 +79,7 @@ internal sealed class LeaseService(LeaseRouter router, Member member, CallErrors
         try
         {
             var response = new LeaseLeasesResponse { Header = member.NewHeader() };
-            var slots = await Task.WhenAll(Enumerable.Range(0, LeaseGrainKey.Slots).Select(slot => router.Slot(slot).Leases().AsTask()));
+            var slots = await Task.WhenAll(router.LeaseSlots.Select(static slot => slot.Leases().AsTask()));
             response.Leases.AddRange(slots
                 .SelectMany(static leases => leases)
                 .OrderBy(static lease => lease.Remaining)
@@ -106,7 +100,7 @@ internal sealed class LeaseService(LeaseRouter router, Member member, CallErrors
             var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = NewId(), TTL = request.TTL };
             try
             {
-                return await router.Of(named.ID).Grant(named, cancellationToken);
+                return await router.Lease(named.ID).Grant(named, cancellationToken);
             }
             catch (EtcdException exception) when (exception.Error == EtcdError.LeaseExists && request.ID == 0)
             {

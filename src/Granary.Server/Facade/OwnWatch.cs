@@ -4,7 +4,7 @@ using Granary.Protos;
 namespace Granary.Server.Facade;
 
 /// <summary>A watcher of the server's own services, such as one who waits for a lock.</summary>
-internal sealed class OwnWatch(WatchHub hub, long stream, WatchOutlet outlet) : IAsyncDisposable
+internal sealed class OwnWatch(Watches watches, long stream, WatchOutlet outlet) : IAsyncDisposable
 {
     /// <summary>The next response that has events, or null when the watch was canceled because what it needs is compacted.</summary>
     public async Task<WatchResponse?> Next(CancellationToken cancellationToken)
@@ -15,7 +15,7 @@ internal sealed class OwnWatch(WatchHub hub, long stream, WatchOutlet outlet) : 
             {
                 if (roomAgain)
                 {
-                    await hub.Grain.Resume(stream);
+                    await watches.Hub.Resume(stream);
                 }
 
                 if (outgoing.Response.Canceled)
@@ -33,5 +33,5 @@ internal sealed class OwnWatch(WatchHub hub, long stream, WatchOutlet outlet) : 
         }
     }
 
-    public ValueTask DisposeAsync() => hub.Close(stream);
+    public ValueTask DisposeAsync() => watches.Close(stream);
 }

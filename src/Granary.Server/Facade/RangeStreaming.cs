@@ -10,7 +10,7 @@ namespace Granary.Server.Facade;
 /// Answers one RangeStream in chunks of one revision, sized by bytes: small first, so that the first pair is there soon.
 /// Only the last chunk has header, count and more.
 /// </summary>
-internal sealed class RangeStreaming(RangeRouter router, Member member, ServerOptions options)
+internal sealed class RangeStreaming(GrainRouter router, Member member, ServerOptions options)
 {
     private const int FirstChunkPairs = 10;
 

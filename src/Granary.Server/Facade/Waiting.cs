@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Google.Protobuf;
-using Granary.Grains.Leases;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
 
@@ -11,7 +10,7 @@ namespace Granary.Server.Facade;
 /// What locks and elections have in common: each who wants one has a key of its own below a name, and its turn when no older key
 /// is left. It waits for the one right before it only, so that a release wakes one.
 /// </summary>
-internal sealed class Waiting(Keyspace keyspace, WatchHub hub, LeaseRouter leases, LeaseService leaseService)
+internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter router, LeaseService leaseService)
 {
     private const long OwnLeaseSeconds = 60;
 
@@ -23,7 +22,7 @@ internal sealed class Waiting(Keyspace keyspace, WatchHub hub, LeaseRouter lease
             return (await leaseService.Grant(new LeaseGrantRequest { TTL = OwnLeaseSeconds }, cancellationToken)).ID;
         }
 
-        await leases.Of(given).KeepAlive([given], cancellationToken);
+        await router.Lease(given).KeepAlive([given], cancellationToken);
         return given;
     }
 
@@ -97,7 +96,7 @@ internal sealed class Waiting(Keyspace keyspace, WatchHub hub, LeaseRouter lease
 
     private async Task ForDeletion(ByteString key, long revision, CancellationToken cancellationToken)
     {
-        await using var watch = await hub.Watch(new WatchCreateRequest
+        await using var watch = await watches.Watch(new WatchCreateRequest
         {
             Key = key,
             StartRevision = revision,

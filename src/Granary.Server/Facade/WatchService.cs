@@ -8,13 +8,12 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Watch service: every rpc is a stream of watchers at this silo's hub.</summary>
 internal sealed class WatchService(
-    WatchHub hub,
+    Watches watches,
     ICommitLog log,
     Member member,
     CallErrors errors,
     ServerOptions options,
-    TimeProvider time,
-    IHostApplicationLifetime lifetime) : Watch.WatchBase
+    TimeProvider time) : Watch.WatchBase
 {
     private const string RequireLeaderKey = "hasleader";
 
@@ -23,20 +22,15 @@ internal sealed class WatchService(
     {
         var requiresLeader = context.RequestHeaders.GetValue(RequireLeaderKey) == "true";
         CallErrors.ThrowIf(requiresLeader && log.Failure is not null ? EtcdError.NoLeader : null);
-        var (stream, outlet) = hub.Open(requiresLeader);
+        var (stream, outlet) = watches.Open(requiresLeader);
         try
         {
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
-            await new WatchCall(stream, outlet, hub.Grain, member, options, time).Run(requestStream, responseStream, ended);
+            using var ended = errors.LeftOrStopped(context);
+            await new WatchCall(stream, outlet, watches.Hub, member, options, time).Run(requestStream, responseStream, ended);
         }
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
         {
             throw CallErrors.Of(EtcdError.WatchCanceled);
-        }
-        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
-        {
-            // At once, so that the client goes elsewhere, or comes again with the revision it has got to.
-            throw CallErrors.Of(EtcdError.Stopped);
         }
         catch (IOException)
         {
@@ -48,7 +42,7 @@ internal sealed class WatchService(
         }
         finally
         {
-            await hub.Close(stream);
+            await watches.Close(stream);
         }
     }
 }

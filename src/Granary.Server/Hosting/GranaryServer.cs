@@ -114,14 +114,13 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<Facade.Member>();
-        builder.Services.AddSingleton<RangeRouter>();
+        builder.Services.AddSingleton<GrainRouter>();
         builder.Services.AddSingleton<RequestSize>();
         builder.Services.AddSingleton<CallErrors>();
         builder.Services.AddSingleton<Keyspace>();
         builder.Services.AddSingleton<KvService>();
         builder.Services.AddSingleton<WatchService>();
-        builder.Services.AddSingleton<WatchHub>();
-        builder.Services.AddSingleton<LeaseRouter>();
+        builder.Services.AddSingleton<Watches>();
         builder.Services.AddSingleton<LeaseService>();
         builder.Services.AddSingleton<Waiting>();
         builder.Services.AddSingleton<ConcurrencyErrors>();

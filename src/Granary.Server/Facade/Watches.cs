@@ -6,9 +6,9 @@ using Orleans.Runtime;
 namespace Granary.Server.Facade;
 
 /// <summary>This silo's watch hub, and streams of watchers at it.</summary>
-internal sealed class WatchHub(IGrainFactory grains, ILocalSiloDetails silo, WatchStreams streams, ServerOptions options)
+internal sealed class Watches(IGrainFactory grains, ILocalSiloDetails silo, WatchStreams streams, ServerOptions options)
 {
-    public IWatchHubGrain Grain { get; } = grains.GetGrain<IWatchHubGrain>(silo.SiloAddress.ToParsableString());
+    public IWatchHubGrain Hub { get; } = grains.GetGrain<IWatchHubGrain>(silo.SiloAddress.ToParsableString());
 
     /// <summary>Opens a stream; <see cref="Close"/> frees it.</summary>
     public (long Stream, WatchOutlet Outlet) Open(bool requiresLeader)
@@ -22,7 +22,7 @@ internal sealed class WatchHub(IGrainFactory grains, ILocalSiloDetails silo, Wat
         streams.Close(stream);
         try
         {
-            await Grain.Close(stream);
+            await Hub.Close(stream);
         }
         catch (Exception exception) when (exception is OrleansException or TimeoutException or OperationCanceledException)
         {
@@ -34,7 +34,7 @@ internal sealed class WatchHub(IGrainFactory grains, ILocalSiloDetails silo, Wat
     public async Task<OwnWatch> Watch(WatchCreateRequest request)
     {
         var (stream, outlet) = Open(requiresLeader: false);
-        await Grain.Create(stream, request);
+        await Hub.Create(stream, request);
         return new OwnWatch(this, stream, outlet);
     }
 }

@@ -1,12 +1,13 @@
 using Google.Protobuf;
 using Granary.Grains.KeyRanges;
+using Granary.Grains.Leases;
 using Granary.Mvcc.Keys;
 using Granary.Storage.Replicas;
 
 namespace Granary.Server.Facade;
 
-/// <summary>Finds the grain that a request belongs to, by the range map of the current term.</summary>
-internal sealed class RangeRouter(IGrainFactory grains, Replica replica)
+/// <summary>Finds the grain that a request belongs to, by the range map and the lease slots of the current term.</summary>
+internal sealed class GrainRouter(IGrainFactory grains, Replica replica)
 {
     private volatile Route? _route;
 
@@ -42,6 +43,12 @@ internal sealed class RangeRouter(IGrainFactory grains, Replica replica)
         return null;
     }
 
+    /// <summary>The grain that owns the time of a lease.</summary>
+    public ILeaseGrain Lease(long id) => Current().LeaseSlots[LeaseGrainKey.SlotOf(id)];
+
+    /// <summary>All grains that own times of leases, by slot.</summary>
+    public IReadOnlyList<ILeaseGrain> LeaseSlots => Current().LeaseSlots;
+
     public IKeyspaceGrain Keyspace() => Current().Keyspace;
 
     public RangeMap Map => Current().Map;
@@ -66,6 +73,9 @@ internal sealed class RangeRouter(IGrainFactory grains, Replica replica)
 
         public IKeyRangeReaderGrain[] Readers { get; } =
             [.. Enumerable.Range(0, map.Count).Select(i => grains.GetGrain<IKeyRangeReaderGrain>(map.IdAt(i).Value))];
+
+        public ILeaseGrain[] LeaseSlots { get; } =
+            [.. Enumerable.Range(0, LeaseGrainKey.Slots).Select(slot => grains.GetGrain<ILeaseGrain>(LeaseGrainKey.Of(term, slot)))];
 
         public IKeyspaceGrain Keyspace { get; } = grains.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(term));
     }
