@@ -134,6 +134,23 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public async Task A_server_that_stops_sends_those_who_wait_for_a_lock_or_an_election_away_at_once()
+    {
+        var server = await InProcessServer.Start(Stop);
+        using var channel = Channels.To("http://" + server.Channel.Target);
+        var locks = new Protos.Concurrency.Lock.LockClient(channel);
+        await locks.LockAsync(new LockRequest { Name = Key("l") }, cancellationToken: Stop);
+        var locking = locks.LockAsync(new LockRequest { Name = Key("l") }, cancellationToken: Stop).ResponseAsync;
+        var campaigning = new Election.ElectionClient(channel).CampaignAsync(new CampaignRequest { Name = Key("l") }, cancellationToken: Stop).ResponseAsync;
+        await Waits(server, 3);
+        var start = Stopwatch.GetTimestamp();
+        await server.DisposeAsync();
+        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), "the shutdown waited for those who wait");
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => locking.WaitAsync(Generous, Stop))).StatusCode);
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => campaigning.WaitAsync(Generous, Stop))).StatusCode);
+    }
+
+    [Fact]
     public async Task Thousands_of_leases_are_kept_alive_on_one_stream_in_order()
     {
         await using var server = await InProcessServer.Start(Stop);

@@ -15,7 +15,8 @@ internal sealed class ElectionService(
     {
         try
         {
-            var cancellationToken = context.CancellationToken;
+            using var ended = errors.LeftOrStopped(context);
+            var cancellationToken = ended.Token;
             var lease = await waiting.Lease(request.Lease, cancellationToken);
             var key = Waiting.Key(request.Name, lease);
             var entered = await waiting.Enter(request.Name, key, request.Value, lease, cancellationToken);

@@ -13,7 +13,8 @@ internal sealed class LockService(Keyspace keyspace, Waiting waiting, Concurrenc
     {
         try
         {
-            var cancellationToken = context.CancellationToken;
+            using var ended = errors.LeftOrStopped(context);
+            var cancellationToken = ended.Token;
             var lease = await waiting.Lease(request.Lease, cancellationToken);
             var key = Waiting.Key(request.Name, lease);
             try
