@@ -2,8 +2,6 @@ using Google.Protobuf;
 using Granary.Model;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
-using Granary.Mvcc.Keys;
-using Granary.Protos;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores.Memory;
 
@@ -12,9 +10,9 @@ namespace Granary.Grains.Tests;
 /// <summary>A replica and the model, written to alike, as a log would.</summary>
 internal sealed class ReplicatedModel : IDisposable
 {
-    private long _index;
+    private readonly AppliedLog _log;
 
-    public ReplicatedModel() => Apply(new TermRecord(1, 11, 22, RangeMap.SplitAt([])));
+    public ReplicatedModel() => _log = new AppliedLog(Replica);
 
     // A feed of next to nothing, so that those who lag read from the store.
     public Replica Replica { get; } = new(new MemoryStore(), feedBytes: 2048);
@@ -35,10 +33,7 @@ internal sealed class ReplicatedModel : IDisposable
             return;
         }
 
-        if (!evaluation.IsIdle)
-        {
-            Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits, evaluation.LeaseChanges));
-        }
+        _log.Apply(evaluation);
     }
 
     public void Compact(long revision)
@@ -46,15 +41,9 @@ internal sealed class ReplicatedModel : IDisposable
         if (CompactionRules.Check(revision, Model.CompactedRevision, Model.Revision) is null)
         {
             Model.Compact(revision);
-            Apply(new CompactionRecord(revision));
+            _log.Apply(new CompactionRecord(revision));
         }
     }
 
     public void Dispose() => Replica.Dispose();
-
-    private void Apply(LogRecord record)
-    {
-        Replica.Apply(++_index, record);
-        Replica.Publish();
-    }
 }

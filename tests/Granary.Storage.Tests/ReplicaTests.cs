@@ -12,8 +12,6 @@ namespace Granary.Storage.Tests;
 /// <summary>One suite for both engines: what the replica answers is what the model answers, at every revision that can be read.</summary>
 public abstract class ReplicaTests(bool onDisk)
 {
-    private static readonly TermRecord Founding = new(1, 11, 22, RangeMap.SplitAt([]));
-
     private int Iterations => onDisk ? 60 : 400;
 
     [Fact]
@@ -115,7 +113,7 @@ public abstract class ReplicaTests(bool onDisk)
     {
         using var place = new StorePlace(onDisk);
         using var replica = new Replica(place.Open());
-        replica.Apply(1, Founding);
+        replica.Apply(1, AppliedLog.Founding);
         replica.Publish();
         Assert.Throws<InvalidOperationException>(() => replica.Apply(3, new CompactionRecord(1)));
         Assert.Throws<InvalidOperationException>(() => replica.Apply(2, new CommitsRecord(7, [], [])));
@@ -197,17 +195,17 @@ public abstract class ReplicaTests(bool onDisk)
     protected sealed class History
     {
         private readonly Replica _replica;
-        private long _index;
+        private readonly AppliedLog _log;
 
         public History(Replica replica)
         {
             _replica = replica;
-            Apply(Founding);
+            _log = new AppliedLog(replica);
         }
 
         public ModelStore Model { get; } = new();
 
-        public List<(long Index, byte[] Record)> Records { get; } = [];
+        public List<(long Index, byte[] Record)> Records => _log.Records;
 
         public void Write(IMessage request) => WriteBatch([request]);
 
@@ -227,10 +225,7 @@ public abstract class ReplicaTests(bool onDisk)
                 Assert.Equal(Outcome.Of(() => Model.Write(request)), answer);
             }
 
-            if (!evaluation.IsIdle)
-            {
-                Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits, evaluation.LeaseChanges));
-            }
+            _log.Apply(evaluation);
         }
 
         public void Compact(long revision)
@@ -245,7 +240,7 @@ public abstract class ReplicaTests(bool onDisk)
             Assert.Equal(expected, error?.Text ?? new CompactionResponse().ToString());
             if (error is null)
             {
-                Apply(new CompactionRecord(revision));
+                _log.Apply(new CompactionRecord(revision));
             }
         }
 
@@ -291,15 +286,6 @@ public abstract class ReplicaTests(bool onDisk)
                 var reader = new ByteReader(history.Value);
                 Assert.True(reader.Varint() > compacted, "a pair that ended before the compacted revision is still stored");
             }
-        }
-
-        private void Apply(LogRecord record)
-        {
-            var writer = new ByteWriter();
-            record.Encode(writer);
-            Records.Add((++_index, writer.Written.ToArray()));
-            _replica.Apply(_index, record);
-            _replica.Publish();
         }
     }
 }

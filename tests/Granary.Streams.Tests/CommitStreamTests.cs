@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Granary.Grains.Hosting;
+using Granary.Model;
 using Granary.Mvcc.Evaluation;
-using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores.Memory;
@@ -19,8 +19,10 @@ public sealed class CommitStreamTests : IAsyncLifetime
 
     // A feed of next to nothing: whoever comes late reads from the store.
     private readonly Replica _replica = new(new MemoryStore(), feedBytes: 4096);
+    private readonly AppliedLog _log;
     private InProcessTestCluster? _cluster;
-    private long _index;
+
+    public CommitStreamTests() => _log = new AppliedLog(_replica);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -28,7 +30,6 @@ public sealed class CommitStreamTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Apply(new TermRecord(1, 11, 22, RangeMap.SplitAt([])));
         var builder = new InProcessTestClusterBuilder(1);
         builder.ConfigureClient(client => client.Services.AddGranarySerialization());
         builder.ConfigureSilo((_, silo) =>
@@ -96,7 +97,7 @@ public sealed class CommitStreamTests : IAsyncLifetime
             Put("k");
         }
 
-        Apply(new CompactionRecord(50));
+        _log.Apply(new CompactionRecord(50));
         var cache = new CommitCache(_replica);
         var stream = CommitStream.Of(_cluster!.Silos[0].SiloAddress);
         Assert.Throws<QueueCacheMissException>(() => cache.GetCacheCursor(stream, new RevisionToken(49)));
@@ -117,7 +118,7 @@ public sealed class CommitStreamTests : IAsyncLifetime
         var another = Grains.GetGrain<IAuditGrain>("another");
         await another.Follow(2);
         await Noted(another, 100);
-        Apply(new CompactionRecord(50));
+        _log.Apply(new CompactionRecord(50));
         var audit = Grains.GetGrain<IAuditGrain>("a");
         await audit.Follow(49);
         Put("k");
@@ -178,12 +179,6 @@ public sealed class CommitStreamTests : IAsyncLifetime
         using var view = _replica.View();
         var evaluation = new BatchEvaluation(view);
         evaluation.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key) });
-        Apply(new CommitsRecord(evaluation.FirstRevision, evaluation.Commits, evaluation.LeaseChanges));
-    }
-
-    private void Apply(LogRecord record)
-    {
-        _replica.Apply(++_index, record);
-        _replica.Publish();
+        _log.Apply(evaluation);
     }
 }
