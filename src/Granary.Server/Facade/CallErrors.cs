@@ -21,6 +21,16 @@ internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILog
         }
     }
 
+    /// <summary>Whether a stream ended because its client left: the gRPC library says so in a way of its own for each moment at which it may notice.</summary>
+    public static bool IsDeparture(Exception exception, ServerCallContext context) =>
+        exception is IOException
+        || (exception is OperationCanceledException or InvalidOperationException && context.CancellationToken.IsCancellationRequested);
+
+    /// <summary>What a client that left would be told, if it were still there to hear it.</summary>
+    public static RpcException Left(ServerCallContext context) => context.Deadline <= DateTime.UtcNow
+        ? new RpcException(new Status(StatusCode.DeadlineExceeded, "context deadline exceeded"))
+        : new RpcException(new Status(StatusCode.Cancelled, "context canceled"));
+
     public async ValueTask<RpcException> Map(Exception exception, ServerCallContext context)
     {
         switch (exception)
@@ -41,9 +51,8 @@ internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILog
                 return Of(EtcdError.Stopped);
 
             case OperationCanceledException:
-                return context.Deadline <= DateTime.UtcNow
-                    ? new RpcException(new Status(StatusCode.DeadlineExceeded, "context deadline exceeded"))
-                    : new RpcException(new Status(StatusCode.Cancelled, "context canceled"));
+            case InvalidOperationException when IsDeparture(exception, context):
+                return Left(context);
 
             case TimeoutException or Orleans.Runtime.OrleansException:
                 Log.GrainUnreachable(logger, exception, context.Method);

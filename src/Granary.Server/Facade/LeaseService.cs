@@ -52,9 +52,13 @@ internal sealed class LeaseService(GrainRouter router, Member member, CallErrors
             using var ended = errors.LeftOrStopped(context);
             await new KeepAliveCall(router, member).Run(requestStream, responseStream, ended);
         }
+        catch (Exception exception) when (CallErrors.IsDeparture(exception, context))
+        {
+            throw CallErrors.Left(context);
+        }
         catch (Exception exception)
         {
-            throw await errors.Map(exception is IOException ? new OperationCanceledException() : exception, context);
+            throw await errors.Map(exception, context);
         }
     }
 

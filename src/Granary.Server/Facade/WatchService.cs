@@ -28,11 +28,7 @@ internal sealed class WatchService(
             using var ended = errors.LeftOrStopped(context);
             await new WatchCall(stream, outlet, watches.Hub, member, options, time).Run(requestStream, responseStream, ended);
         }
-        catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
-        {
-            throw CallErrors.Of(EtcdError.WatchCanceled);
-        }
-        catch (IOException)
+        catch (Exception exception) when (CallErrors.IsDeparture(exception, context))
         {
             throw CallErrors.Of(EtcdError.WatchCanceled);
         }
