@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Leases;
 using Granary.Grains.Placement;
@@ -33,6 +34,13 @@ public static class GranaryGrainsExtensions
         silo.AddGranaryStreams();
         silo.AddStartupTask(StartLeases);
         services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();
+
+        // What was never counted shows as 0, and not as nothing: so the instruments are there before anything is.
+        foreach (var instruments in (Type[])[typeof(KeyRangeMetrics), typeof(WatchMetrics), typeof(LeaseMetrics)])
+        {
+            RuntimeHelpers.RunClassConstructor(instruments.TypeHandle);
+        }
+
         return silo;
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using Google.Protobuf;
 using Granary.Grains.Hosting;
 using Granary.Grains.Placement;
@@ -50,7 +52,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         (DeleteRangeResponse)await Submit(request, request.Key.Length + request.RangeEnd.Length, cancellationToken);
 
     public async ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) =>
-        (TxnResponse)await Submit(request, request.CalculateSize(), cancellationToken);
+        (TxnResponse)await Submit(request, request.CalculateSize(), cancellationToken, KeyRangeMetrics.Txns);
 
     public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
         (LeaseGrantResponse)await Submit(request, request.CalculateSize(), cancellationToken);
@@ -78,7 +80,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         return default;
     }
 
-    private async Task<IMessage> Submit(IMessage request, int sizeBytes, CancellationToken cancellationToken)
+    private async Task<IMessage> Submit(IMessage request, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
         using var write = new PendingWrite(request, sizeBytes, GrainTrace.Caller(), cancellationToken);
         _waiting.Enqueue(write);
@@ -86,7 +88,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         KeyRangeMetrics.ActiveCalls.Add(1);
         try
         {
-            return await write.Completion;
+            var answer = await write.Completion;
+            answered?.Add(1);
+            return answer;
         }
         finally
         {
@@ -182,9 +186,10 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 return;
             }
 
+            var start = Stopwatch.GetTimestamp();
             using var view = replica.View();
             var evaluation = new BatchEvaluation(view);
-            List<System.Diagnostics.ActivityContext>? sampled = null;
+            List<ActivityContext>? sampled = null;
             foreach (var write in batch)
             {
                 write.Decide(evaluation);
@@ -194,10 +199,15 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 }
             }
 
+            var decided = Stopwatch.GetTimestamp();
+            KeyRangeMetrics.BatchRequests.Record(batch.Count);
+            KeyRangeMetrics.Evaluation.Record(Stopwatch.GetElapsedTime(start, decided).TotalSeconds);
+
             // Who changed nothing may have read what this batch is about to write: all answers wait for the commit.
             if (evaluation.IsIdle
                 || await log.Append(new CommitBatch(evaluation, view.State.AppliedIndex, _term, view.State.Ranges!.Version, null, sampled ?? [])) == AppendOutcome.Committed)
             {
+                KeyRangeMetrics.Commit.Record(Stopwatch.GetElapsedTime(decided).TotalSeconds);
                 foreach (var write in batch)
                 {
                     write.Answer();

@@ -21,6 +21,22 @@ public static class KeyRangeMetrics
     internal static readonly Counter<int> Refused =
         Meter.CreateCounter<int>("granary.batches.refused", description: "Batches that the log refused and that were evaluated anew.");
 
+    internal static readonly Histogram<int> BatchRequests =
+        Meter.CreateHistogram<int>("granary.batch.requests", description: "Requests that one batch was made of.");
+
+    internal static readonly Histogram<double> Evaluation =
+        Meter.CreateHistogram<double>("granary.batch.evaluation.duration", "s", "Time to decide all requests of a batch.");
+
+    internal static readonly Histogram<double> Commit =
+        Meter.CreateHistogram<double>("granary.batch.commit.duration", "s", "Time from a decided batch to its commit, waiting for others included.");
+
+    internal static readonly Counter<long> Ranges = Meter.CreateCounter<long>("granary.ranges", description: "Range requests that were answered.");
+
+    internal static readonly Counter<long> Txns = Meter.CreateCounter<long>("granary.txns", description: "Txns that were answered, those that only read included.");
+
+    internal static readonly Histogram<double> Range =
+        Meter.CreateHistogram<double>("granary.range.duration", "s", "Time of a range at its grain.");
+
     internal static readonly UpDownCounter<int> ActiveScans =
         Meter.CreateUpDownCounter<int>("granary.scans.active", description: "Scans of more than one step that are running.");
 

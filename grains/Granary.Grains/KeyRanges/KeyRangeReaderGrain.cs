@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Google.Protobuf;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Errors;
@@ -17,6 +18,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
 
     public ValueTask<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken)
     {
+        var start = Stopwatch.GetTimestamp();
         using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
         var view = replica.View();
         RangeEvaluation? evaluation = null;
@@ -26,6 +28,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
             evaluation = new RangeEvaluation(request, view);
             if (evaluation.Step(PairsPerStep))
             {
+                Count(start);
                 return new(evaluation.Response());
             }
 
@@ -51,6 +54,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
                 }
                 while (!evaluation.Step(PairsPerStep));
 
+                Count(start);
                 return evaluation.Response();
             }
         }));
@@ -114,8 +118,16 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
         TxnResponse Evaluate()
         {
             using var view = replica.View();
-            return new BatchEvaluation(view).Txn(request, cancellationToken);
+            var response = new BatchEvaluation(view).Txn(request, cancellationToken);
+            KeyRangeMetrics.Txns.Add(1);
+            return response;
         }
+    }
+
+    private static void Count(long start)
+    {
+        KeyRangeMetrics.Ranges.Add(1);
+        KeyRangeMetrics.Range.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     private static bool IsShort(TxnRequest request) =>

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Google.Protobuf;
 using Granary.Grains.Hosting;
 using Granary.Grains.Placement;
@@ -26,7 +27,7 @@ internal sealed class KeyspaceGrain(
         (DeleteRangeResponse)await Coordinate(request, () => RangesTouched.By(request, Ranges), cancellationToken);
 
     public async ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) =>
-        (TxnResponse)await Coordinate(request, () => RangesTouched.By(request, Ranges), cancellationToken);
+        (TxnResponse)await Coordinate(request, () => RangesTouched.By(request, Ranges), cancellationToken, KeyRangeMetrics.Txns);
 
     public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
         (LeaseRevokeResponse)await Coordinate(request, () => RangesOf(request.ID), cancellationToken);
@@ -54,7 +55,8 @@ internal sealed class KeyspaceGrain(
 
     private RangeMap Ranges => replica.State.Ranges!;
 
-    private async Task<IMessage> Coordinate(IMessage request, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken)
+    private async Task<IMessage> Coordinate(
+        IMessage request, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
         var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
         using var write = new PendingWrite(request, 0, GrainTrace.Caller(), cancellationToken);
@@ -80,6 +82,7 @@ internal sealed class KeyspaceGrain(
                 if (touched().All(ranges.Contains) && await TryCommit(write, term, latch))
                 {
                     write.Answer();
+                    answered?.Add(1);
                     return await write.Completion;
                 }
             }

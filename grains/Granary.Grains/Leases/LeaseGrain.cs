@@ -143,6 +143,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         var response = await Writer().Grant(request, CancellationToken.None);
         Track(request.ID, request.TTL);
         LeaseMetrics.Granted.Add(1);
+        LeaseMetrics.Ttl.Record(request.TTL);
         return response;
     }
 

@@ -12,6 +12,8 @@ internal static class LeaseMetrics
 
     public static readonly Counter<int> Granted = Meter.CreateCounter<int>("granary.leases.granted", description: "Leases that were granted.");
 
+    public static readonly Histogram<long> Ttl = Meter.CreateHistogram<long>("granary.leases.ttl.seconds", description: "Times to live that were granted.");
+
     public static readonly Counter<int> Renewed = Meter.CreateCounter<int>("granary.leases.renewed", description: "Leases that were kept alive.");
 
     public static readonly Counter<int> Revoked = Meter.CreateCounter<int>("granary.leases.revoked", description: "Leases that clients revoked.");

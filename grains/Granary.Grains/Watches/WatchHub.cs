@@ -54,6 +54,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         Reply(stream, new WatchResponse { WatchId = id!.Value, Created = true }, storeRevision);
         var watcher = new Watcher(stream, id.Value, keys, request, request.StartRevision == 0 ? storeRevision + 1 : request.StartRevision);
         stream.Watchers.Add(watcher.Id, watcher);
+        WatchMetrics.Watchers.Add(1);
         JoinOrWait(watcher);
     }
 
@@ -258,17 +259,21 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
 
     private static void Count(Watcher watcher, int one)
     {
+        if (watcher.State is WatcherState.Unsynced or WatcherState.Stalled)
+        {
+            watcher.Stream.Behind += one;
+            WatchMetrics.Behind.Add(one);
+        }
+
         switch (watcher.State)
         {
             case WatcherState.Synced:
                 WatchMetrics.Synced.Add(one);
                 break;
             case WatcherState.Unsynced:
-                watcher.Stream.Behind += one;
                 WatchMetrics.Unsynced.Add(one);
                 break;
             case WatcherState.Stalled:
-                watcher.Stream.Behind += one;
                 WatchMetrics.Stalled.Add(one);
                 break;
         }
@@ -300,6 +305,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     {
         Move(watcher, WatcherState.Gone);
         watcher.Stream.Watchers.Remove(watcher.Id);
+        WatchMetrics.Watchers.Add(-1);
     }
 
     // The id is free at once, and progress no longer waits for it; etcd keeps both until the client reacts.

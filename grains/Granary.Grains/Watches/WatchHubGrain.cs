@@ -41,6 +41,7 @@ internal sealed partial class WatchHubGrain(
         }
 
         await commits.SubscribeAsync(this, new RevisionToken(_hub.Position + 1));
+        streams.NoteDelivered(_hub.Position);
         this.RegisterGrainTimer(Check, CheckInterval, CheckInterval);
     }
 
@@ -105,6 +106,8 @@ internal sealed partial class WatchHubGrain(
             _hub.Deliver(item.Item);
         }
 
+        streams.NoteDelivered(_hub.Position);
+
         CatchUpIfIdle();
         return Task.CompletedTask;
     }
@@ -156,6 +159,7 @@ internal sealed partial class WatchHubGrain(
         {
             Log.StreamStandsStill(logger, _hub.Position, _checkedRevision);
             _hub.GoOnWithoutStream(_checkedRevision);
+            streams.NoteDelivered(_hub.Position);
             CatchUpIfIdle();
         }
 

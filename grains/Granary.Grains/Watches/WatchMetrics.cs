@@ -11,6 +11,12 @@ internal static class WatchMetrics
     public static readonly UpDownCounter<int> Streams =
         Meter.CreateUpDownCounter<int>("granary.watch.streams", description: "Watch streams that are open.");
 
+    public static readonly UpDownCounter<int> Watchers =
+        Meter.CreateUpDownCounter<int>("granary.watch.watchers", description: "Watchers, whatever their state.");
+
+    public static readonly UpDownCounter<int> Behind =
+        Meter.CreateUpDownCounter<int>("granary.watch.watchers.behind", description: "Watchers that are not in the live group.");
+
     public static readonly UpDownCounter<int> Synced =
         Meter.CreateUpDownCounter<int>("granary.watch.watchers.synced", description: "Watchers that get events as they are committed.");
 

@@ -26,6 +26,18 @@ public sealed class WatchOutlet(int capacityBytes, bool requiresLeader)
 
     public bool RequiresLeader => requiresLeader;
 
+    /// <summary>Responses that wait at this moment.</summary>
+    public int WaitingCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _waiting.Count;
+            }
+        }
+    }
+
     /// <summary>Offers events; false when there is no room for them. An empty outlet takes whatever comes.</summary>
     public bool TryOffer(in OutgoingResponse events)
     {

@@ -7,8 +7,15 @@ public sealed class WatchStreams
 {
     private readonly ConcurrentDictionary<long, WatchOutlet> _outlets = new();
     private long _last;
+    private long _delivered;
 
     public int Count => _outlets.Count;
+
+    /// <summary>The last revision that the hub has delivered; 0 while there is no hub.</summary>
+    public long DeliveredRevision => Volatile.Read(ref _delivered);
+
+    /// <summary>Responses that wait for their clients.</summary>
+    public long WaitingResponses => _outlets.Values.Sum(static outlet => (long)outlet.WaitingCount);
 
     /// <summary>Opens a stream and returns its number.</summary>
     public long Open(WatchOutlet outlet)
@@ -26,6 +33,8 @@ public sealed class WatchStreams
             WatchMetrics.Streams.Add(-1);
         }
     }
+
+    internal void NoteDelivered(long revision) => Volatile.Write(ref _delivered, revision);
 
     internal WatchOutlet? Outlet(long stream) => _outlets.GetValueOrDefault(stream);
 

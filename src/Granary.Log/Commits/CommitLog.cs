@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using Granary.Log.Segments;
 using Granary.Mvcc.Errors;
@@ -17,16 +16,11 @@ namespace Granary.Log.Commits;
 /// </summary>
 public sealed partial class CommitLog : ICommitLog, IDisposable
 {
-    private static readonly Meter Meter = new(CommitLogMetrics.Name);
-    private static readonly Histogram<double> FlushSeconds = Meter.CreateHistogram<double>(
-        "granary.log.flush.duration", "s", "Time to make one group of records durable.");
-
-    private static readonly Histogram<int> GroupCommits = Meter.CreateHistogram<int>(
-        "granary.log.group.commits", description: "Commits that shared one flush.");
-
     // How often, and with what, a log that was full is asked whether it has room again when nobody writes.
     private static readonly TimeSpan ShortageCheckInterval = TimeSpan.FromSeconds(1);
     private const int TypicalRecordBytes = 4096;
+
+    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(100);
 
     private readonly IRecordLog _records;
     private readonly Replica _replica;
@@ -45,6 +39,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private long _lastRevision;
     private long _compactedRevision;
     private readonly long _rangeMapVersion;
+
+    // The index of the last alarm that went up or down: what was decided before that is decided anew.
+    private long _alarmsIndex;
 
     // Bytes appended since the replica was last flushed: what a crash would have to replay.
     private long _bytesToReplay;
@@ -88,6 +85,13 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     public Task Compact(long revision)
     {
         var pending = new PendingCompaction(revision);
+        Enqueue(pending);
+        return pending.Completion.Task;
+    }
+
+    public Task SetAlarm(AlarmRecord alarm)
+    {
+        var pending = new PendingAlarm(alarm);
         Enqueue(pending);
         return pending.Completion.Task;
     }
@@ -152,6 +156,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             {
                 _waiting.Add(pending);
                 Monitor.Pulse(_gate);
+                CommitLogMetrics.Pending.Add(1);
                 return;
             }
         }
@@ -192,6 +197,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 FailForGood(group, exception);
             }
 
+            CommitLogMetrics.Pending.Add(-group.Count);
             group.Clear();
         }
     }
@@ -199,7 +205,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private void Commit(List<PendingRecord> group)
     {
         using var span = StartSpan(group);
+        var begin = Stopwatch.GetTimestamp();
         var commits = 0;
+        var bytes = 0L;
         foreach (var pending in group)
         {
             if (Place(pending) is { } record)
@@ -228,7 +236,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 }
 
                 pending.Record = record;
-                commits += Advance(record);
+                bytes += _encoded.Written.Length;
+                commits += Advance(record, pending.Index);
             }
         }
 
@@ -238,9 +247,12 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         }
 
         var start = Stopwatch.GetTimestamp();
+        CommitLogMetrics.Write.Record(Stopwatch.GetElapsedTime(begin, start).TotalSeconds);
         _records.Flush();
-        FlushSeconds.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
-        GroupCommits.Record(commits);
+        var flushed = Stopwatch.GetTimestamp();
+        CommitLogMetrics.Flush.Record(Stopwatch.GetElapsedTime(start, flushed).TotalSeconds);
+        CommitLogMetrics.GroupCommits.Record(commits);
+        CommitLogMetrics.Bytes.Add(bytes);
         _shortage = null;
 
         using (span is null ? null : CommitLogMetrics.Source.StartActivity("apply"))
@@ -254,6 +266,12 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             }
 
             _replica.Publish(span?.Context ?? default);
+        }
+
+        CommitLogMetrics.Apply.Record(Stopwatch.GetElapsedTime(flushed).TotalSeconds);
+        if (Stopwatch.GetElapsedTime(begin) > Slow)
+        {
+            CommitLogMetrics.SlowGroups.Add(1);
         }
 
         span?.SetTag("granary.revision", _lastRevision);
@@ -299,6 +317,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
                 return new CompactionRecord(compaction.Revision);
 
+            case PendingAlarm { Alarm: var alarm }:
+                return alarm;
+
             case PendingBatch { Batch: var batch } waiting:
                 if (batch.Term != Term)
                 {
@@ -309,6 +330,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 var first = _lastRevision + 1;
                 if (batch.RangeMapVersion != _rangeMapVersion
                     || (batch.Evaluation.ReliesOnFirstRevision && batch.Evaluation.FirstRevision != first)
+                    || batch.EvaluatedAt < _alarmsIndex
                     || !_leases.Hold(batch.Evaluation.Leases, batch.EvaluatedAt)
                     || batch.Fence?.Invoke() is false)
                 {
@@ -324,10 +346,13 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         }
     }
 
-    private int Advance(LogRecord record)
+    private int Advance(LogRecord record, long index)
     {
         switch (record)
         {
+            case AlarmRecord:
+                _alarmsIndex = index;
+                return 0;
             case CompactionRecord compaction:
                 _compactedRevision = compaction.Revision;
                 return 0;
@@ -371,6 +396,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         {
             pending.Fail(new EtcdException(EtcdError.Stopped));
         }
+
+        CommitLogMetrics.FailedRecords.Add(group.Count + unwritten.Count);
+        CommitLogMetrics.Pending.Add(-unwritten.Count);
     }
 
     private void NoteShortage(LogFullException exception)
@@ -425,15 +453,23 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         public override void Fail(Exception exception) => Completion.TrySetException(exception);
     }
 
-    private sealed class PendingCompaction(long revision) : PendingRecord
+    private abstract class PendingSystemRecord : PendingRecord
     {
-        public long Revision => revision;
-
         public TaskCompletionSource Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public override void Commit() => Completion.TrySetResult();
 
         public override void Fail(Exception exception) => Completion.TrySetException(exception);
+    }
+
+    private sealed class PendingCompaction(long revision) : PendingSystemRecord
+    {
+        public long Revision => revision;
+    }
+
+    private sealed class PendingAlarm(AlarmRecord alarm) : PendingSystemRecord
+    {
+        public AlarmRecord Alarm => alarm;
     }
 
     private static partial class Log

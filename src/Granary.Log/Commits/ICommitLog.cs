@@ -1,3 +1,5 @@
+using Granary.Storage.Replicas;
+
 namespace Granary.Log.Commits;
 
 /// <summary>The one total order of all writes of this term.</summary>
@@ -19,4 +21,8 @@ public interface ICommitLog
     /// <summary>Compacts to a revision: returns once no older one can be read.</summary>
     /// <exception cref="Mvcc.Errors.EtcdException">The revision is compacted already or in the future, or as for a batch.</exception>
     Task Compact(long revision);
+
+    /// <summary>Puts an alarm up or down; returns once no write is decided without knowing it.</summary>
+    /// <exception cref="Mvcc.Errors.EtcdException">As for a batch.</exception>
+    Task SetAlarm(AlarmRecord alarm);
 }

@@ -13,6 +13,23 @@ internal sealed record ServerOptions
 
     public IReadOnlyList<ListenUrl> ListenClientUrls { get; init; } = [ListenUrl.Default];
 
+    /// <summary>Where HTTP is served instead of where gRPC is; empty for both on one port.</summary>
+    public IReadOnlyList<ListenUrl> ListenClientHttpUrls { get; init; } = [];
+
+    /// <summary>Where health and metrics are served besides.</summary>
+    public IReadOnlyList<ListenUrl> ListenMetricsUrls { get; init; } = [];
+
+    public bool EnableGrpcGateway { get; init; } = true;
+
+    /// <summary>Whether the time of each call is measured by method.</summary>
+    public bool ExtensiveMetrics { get; init; }
+
+    /// <summary>Whose pages may call by HTTP: origins, or * for all.</summary>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = ["*"];
+
+    /// <summary>By which host names HTTP without TLS is answered, or * for any.</summary>
+    public IReadOnlyList<string> HostWhitelist { get; init; } = ["*"];
+
     public IReadOnlyList<string> AdvertiseClientUrls { get; init; } = ["http://localhost:2379"];
 
     public IReadOnlyList<string> InitialAdvertisePeerUrls { get; init; } = ["http://localhost:2380"];

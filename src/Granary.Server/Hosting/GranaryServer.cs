@@ -1,14 +1,18 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using Granary.Grains.Hosting;
 using Granary.Grains.KeyRanges;
 using Granary.Log.Commits;
-using Granary.Protos;
 using Granary.Server.Configuration;
 using Granary.Server.Facade;
+using Granary.Server.Gateway;
+using Granary.Server.Health;
+using Granary.Server.Http;
+using Granary.Server.Listening;
+using Granary.Server.Metrics;
 using Granary.Server.Tracing;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging.Console;
 using Orleans.Configuration;
@@ -20,9 +24,6 @@ namespace Granary.Server.Hosting;
 internal sealed partial class GranaryServer : IAsyncDisposable
 {
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
-
-    // Kestrel doubles its limit to bound the streams that it still tracks, in an int: more would turn into a small bound.
-    private const uint MaxStreamsPerConnection = 1 << 29;
 
     private readonly ILoggerFactory _loggers;
     private readonly Storage _storage;
@@ -106,28 +107,22 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
         ConfigureLogging(builder.Logging, options);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => ConfigureKestrel(kestrel, options));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options));
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
+
+        // Before the silo, so that what its grains count when they come up is counted.
+        builder.Services.AddGranaryMetrics();
         builder.UseOrleans(silo => ConfigureSilo(silo, options));
 
         builder.Services.AddSingleton(options);
-        builder.Services.AddSingleton<Facade.Member>();
-        builder.Services.AddSingleton<GrainRouter>();
-        builder.Services.AddSingleton<RequestSize>();
-        builder.Services.AddSingleton<CallErrors>();
-        builder.Services.AddSingleton<Keyspace>();
-        builder.Services.AddSingleton<KvService>();
-        builder.Services.AddSingleton<WatchService>();
-        builder.Services.AddSingleton<Watches>();
-        builder.Services.AddSingleton<LeaseService>();
-        builder.Services.AddSingleton<Waiting>();
-        builder.Services.AddSingleton<ConcurrencyErrors>();
-        builder.Services.AddSingleton<LockService>();
-        builder.Services.AddSingleton<ElectionService>();
-        builder.Services.AddSingleton<MaintenanceService>();
-        builder.Services.AddSingleton<ClusterService>();
+        builder.Services.AddSingleton(provider => new RpcMetrics(EtcdServices.All, provider.GetRequiredService<IMeterFactory>(), options.ExtensiveMetrics));
+        builder.Services.AddSingleton<ClientTraffic>();
+        builder.Services.AddSingleton<HealthProbe>();
+        builder.Services.AddSingleton<HealthEndpoints>();
+        builder.Services.AddSingleton(new GatewayRoutes(EtcdServices.All));
+        builder.Services.AddEtcdServices();
         builder.Services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = RequestSize.MaxMessageBytes(options);
@@ -144,30 +139,15 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     private static WebApplication Assemble(WebApplicationBuilder builder)
     {
         var app = builder.Build();
-        app.UseMiddleware<UnknownMethods>((IReadOnlyList<Google.Protobuf.Reflection.ServiceDescriptor>)
-        [
-            KV.Descriptor,
-            Protos.Watch.Descriptor,
-            Protos.Lease.Descriptor,
-            Protos.Concurrency.Lock.Descriptor,
-            Protos.Concurrency.Election.Descriptor,
-            Maintenance.Descriptor,
-            Protos.Cluster.Descriptor,
-            Grpc.Health.V1.Health.Descriptor,
-            Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
-            Grpc.Reflection.V1.ServerReflection.Descriptor,
-        ]);
+        var metrics = ((IApplicationBuilder)app).New();
+        metrics.UseGranaryMetrics();
+        var serveMetrics = metrics.Build();
+        app.Use(grpc => ActivatorUtilities.CreateInstance<HttpFront>(app.Services, grpc, serveMetrics).Serve);
+        app.UseMiddleware<UnknownMethods>(EtcdServices.All);
+        app.UseMiddleware<RpcMetering>();
         app.UseMiddleware<LibraryStatuses>();
         app.UseRouting();
-        app.MapGrpcService<KvService>();
-        app.MapGrpcService<WatchService>();
-        app.MapGrpcService<LeaseService>();
-        app.MapGrpcService<LockService>();
-        app.MapGrpcService<ElectionService>();
-        app.MapGrpcService<MaintenanceService>();
-        app.MapGrpcService<ClusterService>();
-        app.MapGrpcHealthChecksService();
-        app.MapGrpcReflectionService();
+        app.MapEtcdServices();
         return app;
     }
 
@@ -197,33 +177,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             messaging.CancelRequestOnTimeout = true;
         });
         silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = TimeSpan.FromDays(1));
-    }
-
-    private static void ConfigureKestrel(KestrelServerOptions kestrel, ServerOptions options)
-    {
-        // Every bound that etcd does not have would end or stall a client that etcd serves.
-        kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = null;
-        kestrel.Limits.MinRequestBodyDataRate = null;
-        kestrel.Limits.MinResponseDataRate = null;
-        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromDays(1);
-        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromMinutes(5);
-        kestrel.Limits.MaxRequestHeadersTotalSize = 1 << 20;
-        kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 1 << 20;
-        kestrel.Limits.Http2.MaxStreamsPerConnection = (int)Math.Min(options.MaxConcurrentStreams, MaxStreamsPerConnection);
-        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
-        kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
-        foreach (var url in options.ListenClientUrls)
-        {
-            if (url.EndPoint is { } endpoint)
-            {
-                kestrel.Listen(endpoint, listen => listen.Protocols = HttpProtocols.Http2);
-            }
-            else
-            {
-                kestrel.ListenUnixSocket(url.SocketPath!, listen => listen.Protocols = HttpProtocols.Http2);
-            }
-        }
     }
 
     private static void ConfigureLogging(ILoggingBuilder logging, ServerOptions options)

@@ -14,6 +14,7 @@ public abstract record LogRecord
         Term = 1,
         Commits = 2,
         Compaction = 3,
+        Alarm = 4,
     }
 
     /// <exception cref="InvalidDataException">The bytes are no record.</exception>
@@ -26,6 +27,7 @@ public abstract record LogRecord
             Kind.Term => TermRecord.Decode(ref reader),
             Kind.Commits => CommitsRecord.Decode(ref reader),
             Kind.Compaction => new CompactionRecord(reader.Varint()),
+            Kind.Alarm => AlarmRecord.Decode(ref reader),
             _ => throw new InvalidDataException($"a log record has the unknown kind {(byte)kind}"),
         };
         return reader.IsAtEnd ? record : throw new InvalidDataException("a log record is followed by bytes that belong to none");
@@ -142,4 +144,26 @@ public sealed record CompactionRecord(long Revision) : LogRecord
         target.Byte((byte)Kind.Compaction);
         target.Varint(Revision);
     }
+}
+
+/// <summary>An alarm of a member goes up or down.</summary>
+public sealed record AlarmRecord(ulong MemberId, AlarmType Type, bool IsUp) : LogRecord
+{
+    public override void Encode(ByteWriter target)
+    {
+        target.Byte((byte)Kind.Alarm);
+        target.Varint((long)MemberId);
+        target.Varint((int)Type);
+        target.Byte(IsUp ? (byte)1 : (byte)0);
+    }
+
+    internal static AlarmRecord Decode(ref ByteReader reader) => new((ulong)reader.Varint(), (AlarmType)reader.Varint(), reader.Byte() != 0);
+
+    /// <summary>The alarms that are up after it.</summary>
+    public IReadOnlyList<AlarmMember> ApplyTo(IReadOnlyList<AlarmMember> alarms) =>
+        alarms.Contains(Alarm) == IsUp ? alarms
+        : IsUp ? [.. alarms, Alarm]
+        : [.. alarms.Where(alarm => !alarm.Equals(Alarm))];
+
+    private AlarmMember Alarm => new() { MemberID = MemberId, Alarm = Type };
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Replicas;
@@ -12,6 +13,9 @@ namespace Granary.Storage.Replicas;
 public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
 {
     private readonly ByteWriter _key = new();
+
+    // When the compaction at work began.
+    private long _start;
 
     // The first event that the next step looks at.
     private (long Revision, int Sub) _position;
@@ -33,9 +37,12 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
             return true;
         }
 
+        var stepStart = Stopwatch.GetTimestamp();
+        _start = _start == 0 ? stepStart : _start;
         using var batch = replica.Store.CreateBatch();
         StoredEvent? last = null;
         var count = 0;
+        var removed = 0;
         foreach (var @event in view.Events(_position.Revision, target))
         {
             if (@event.Revision == _position.Revision && @event.Sub < _position.Sub)
@@ -53,6 +60,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
                 _key.Clear();
                 HistoryKey.Write(_key, @event.ChangedKey.Span, @event.PreviousModRevision);
                 batch.Delete(Family.History, _key.Written);
+                removed++;
             }
 
             last = @event;
@@ -71,9 +79,13 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
         }
 
         replica.Store.Write(batch);
+        StorageMetrics.Compacted.Add(removed);
+        StorageMetrics.CompactionStep.Record(Stopwatch.GetElapsedTime(stepStart).TotalMilliseconds);
         if (done)
         {
             DoneRevision = target;
+            StorageMetrics.Compaction.Record(Stopwatch.GetElapsedTime(_start).TotalMilliseconds);
+            _start = 0;
         }
 
         return done && IsDone;

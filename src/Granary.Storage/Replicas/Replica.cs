@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using Google.Protobuf;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
@@ -13,9 +12,6 @@ namespace Granary.Storage.Replicas;
 /// </summary>
 public sealed class Replica : IDisposable
 {
-    private static readonly UpDownCounter<int> OpenViews =
-        StorageMetrics.Meter.CreateUpDownCounter<int>("granary.replica.views.open", description: "States of the replica that are held, the current one included.");
-
     private readonly IStore _store;
     private readonly IStoreBatch _batch;
     private readonly ByteWriter _key = new();
@@ -32,6 +28,12 @@ public sealed class Replica : IDisposable
     private readonly Lock _publishing = new();
     private ReplicaState _state;
     private bool _rangesChanged;
+
+    // What was applied since the last time that it was counted.
+    private long _puts;
+    private long _putBytes;
+    private long _deletes;
+    private bool _alarmsChanged;
     private int _openViews;
     private volatile ReplicaView _current;
 
@@ -41,11 +43,7 @@ public sealed class Replica : IDisposable
     {
         _store = store;
         _batch = store.CreateBatch();
-        _onViewFreed = () =>
-        {
-            Interlocked.Decrement(ref _openViews);
-            OpenViews.Add(-1);
-        };
+        _onViewFreed = () => Interlocked.Decrement(ref _openViews);
         using (var snapshot = store.Snapshot())
         {
             _state = ReplicaState.Load(snapshot);
@@ -104,6 +102,10 @@ public sealed class Replica : IDisposable
                 _state = _state with { Term = term.Term, ClusterId = term.ClusterId, MemberId = term.MemberId, Ranges = term.Ranges };
                 _rangesChanged = true;
                 break;
+            case AlarmRecord alarm:
+                _state = _state with { Alarms = alarm.ApplyTo(_state.Alarms) };
+                _alarmsChanged = true;
+                break;
         }
     }
 
@@ -111,8 +113,9 @@ public sealed class Replica : IDisposable
     /// <param name="span">The span of the commit, if a request in it is sampled.</param>
     public void Publish(ActivityContext span = default)
     {
-        _state.Store(_batch, _value, _rangesChanged);
+        _state.Store(_batch, _value, _rangesChanged, _alarmsChanged);
         _rangesChanged = false;
+        _alarmsChanged = false;
         _pending.Clear();
         lock (_publishing)
         {
@@ -120,6 +123,7 @@ public sealed class Replica : IDisposable
             Show(_state);
         }
 
+        Count();
         if (_applied.Count > 0)
         {
             if (span != default)
@@ -159,6 +163,22 @@ public sealed class Replica : IDisposable
         _store.Dispose();
     }
 
+    private void Count()
+    {
+        if (_puts > 0)
+        {
+            StorageMetrics.Puts.Add(_puts);
+            StorageMetrics.PutBytes.Add(_putBytes);
+        }
+
+        if (_deletes > 0)
+        {
+            StorageMetrics.Deletes.Add(_deletes);
+        }
+
+        _puts = _putBytes = _deletes = 0;
+    }
+
     private void Show(ReplicaState state)
     {
         var before = _current;
@@ -169,7 +189,6 @@ public sealed class Replica : IDisposable
     private ReplicaView NewView(ReplicaState state)
     {
         Interlocked.Increment(ref _openViews);
-        OpenViews.Add(1);
         return new ReplicaView(_store.Snapshot(), state, _onViewFreed);
     }
 
@@ -229,6 +248,7 @@ public sealed class Replica : IDisposable
         {
             _batch.Delete(Family.Latest, key.Span);
             _pending[key] = null;
+            _deletes++;
         }
         else
         {
@@ -236,6 +256,8 @@ public sealed class Replica : IDisposable
             PairCodec.Write(_value, effect.Pair);
             _batch.Put(Family.Latest, key.Span, _value.Written);
             _pending[key] = effect.Pair;
+            _puts++;
+            _putBytes += key.Length + effect.Pair.Value.Length;
         }
 
         _key.Clear();

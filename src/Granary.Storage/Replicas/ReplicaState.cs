@@ -1,4 +1,6 @@
+using Google.Protobuf;
 using Granary.Mvcc.Keys;
+using Granary.Protos;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Replicas;
@@ -11,6 +13,7 @@ namespace Granary.Storage.Replicas;
 /// <param name="ClusterId">Identity of the cluster, 0 until founded.</param>
 /// <param name="MemberId">Identity of this member, 0 until founded.</param>
 /// <param name="Ranges">The range map, null until founded.</param>
+/// <param name="Alarms">The alarms that are up, in the order in which they were raised.</param>
 public sealed record ReplicaState(
     long AppliedIndex,
     long Term,
@@ -18,15 +21,32 @@ public sealed record ReplicaState(
     long CompactedRevision,
     ulong ClusterId,
     ulong MemberId,
-    RangeMap? Ranges)
+    RangeMap? Ranges,
+    IReadOnlyList<AlarmMember> Alarms)
 {
     private const byte Format = 1;
 
-    public static readonly ReplicaState Initial = new(0, 0, 1, -1, 0, 0, null);
+    public static readonly ReplicaState Initial = new(0, 0, 1, -1, 0, 0, null, []);
 
     private static ReadOnlySpan<byte> StateKey => "state"u8;
 
     private static ReadOnlySpan<byte> RangesKey => "ranges"u8;
+
+    private static ReadOnlySpan<byte> AlarmsKey => "alarms"u8;
+
+    /// <summary>Whether an alarm of this kind is up, whichever member raised it.</summary>
+    public bool HasAlarm(AlarmType kind)
+    {
+        foreach (var alarm in Alarms)
+        {
+            if (alarm.Alarm == kind)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     internal static ReplicaState Load(IStoreSnapshot snapshot)
     {
@@ -35,7 +55,8 @@ public sealed record ReplicaState(
             var reader = new ByteReader(value);
             return RangeMapCodec.Read(ref reader);
         });
-        return snapshot.Read(Family.Meta, StateKey, ranges, static (value, ranges) =>
+        var alarms = snapshot.Read(Family.Meta, AlarmsKey, 0, static (value, _) => AlarmResponse.Parser.ParseFrom(value))?.Alarms.ToArray() ?? [];
+        return snapshot.Read(Family.Meta, StateKey, (ranges, alarms), static (value, known) =>
         {
             var reader = new ByteReader(value);
             var format = reader.Byte();
@@ -45,11 +66,12 @@ public sealed record ReplicaState(
             }
 
             return new ReplicaState(
-                reader.Varint(), reader.Varint(), reader.Varint(), reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(), ranges);
+                reader.Varint(), reader.Varint(), reader.Varint(), reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(),
+                known.ranges, known.alarms);
         }) ?? Initial;
     }
 
-    internal void Store(IStoreBatch batch, ByteWriter scratch, bool withRanges)
+    internal void Store(IStoreBatch batch, ByteWriter scratch, bool withRanges, bool withAlarms)
     {
         scratch.Clear();
         scratch.Byte(Format);
@@ -65,6 +87,11 @@ public sealed record ReplicaState(
             scratch.Clear();
             RangeMapCodec.Write(scratch, Ranges);
             batch.Put(Family.Meta, RangesKey, scratch.Written);
+        }
+
+        if (withAlarms)
+        {
+            batch.Put(Family.Meta, AlarmsKey, new AlarmResponse { Alarms = { Alarms } }.ToByteArray());
         }
     }
 }

@@ -23,6 +23,9 @@ public interface IStore : IDisposable
 
     /// <summary>Bytes that the store takes up; never 0.</summary>
     long SizeBytes { get; }
+
+    /// <summary>What the store says of itself at this moment.</summary>
+    StoreFigures Figures { get; }
 }
 
 /// <summary>Changes to be made together.</summary>

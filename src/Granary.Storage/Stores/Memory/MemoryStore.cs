@@ -13,6 +13,8 @@ public sealed class MemoryStore : IStore
 
     public long SizeBytes => Interlocked.Read(ref _sizeBytes);
 
+    public StoreFigures Figures => new() { SizeBytes = SizeBytes, InUseBytes = SizeBytes, KeysCount = _families[(int)Family.Latest].Count };
+
     public IStoreBatch CreateBatch() => new Batch();
 
     public void Write(IStoreBatch batch)

@@ -74,11 +74,27 @@ public sealed unsafe class RocksStore : IStore
         _writeOptions = new WriteOptions().DisableWal(1);
     }
 
-    public long SizeBytes => Math.Max(4096, Families.Sum(family =>
+    public long SizeBytes => Math.Max(4096, Sum("rocksdb.live-sst-files-size") + Sum("rocksdb.cur-size-all-mem-tables"));
+
+    public StoreFigures Figures
     {
-        var handle = _db.GetColumnFamily(Name(family));
-        return Property("rocksdb.live-sst-files-size", handle) + Property("rocksdb.cur-size-all-mem-tables", handle);
-    }));
+        get
+        {
+            var size = SizeBytes;
+            return new StoreFigures
+            {
+                SizeBytes = size,
+                InUseBytes = Math.Min(size, Sum("rocksdb.estimate-live-data-size") + Sum("rocksdb.cur-size-all-mem-tables")),
+                MemtableBytes = Sum("rocksdb.cur-size-all-mem-tables"),
+                BlockCacheBytes = Property("rocksdb.block-cache-usage", _db.GetColumnFamily(Name(Family.Latest))),
+                PendingCompactionBytes = Sum("rocksdb.estimate-pending-compaction-bytes"),
+                RunningCompactionsCount = Property("rocksdb.num-running-compactions", _db.GetColumnFamily(Name(Family.Latest))),
+                RunningFlushesCount = Property("rocksdb.num-running-flushes", _db.GetColumnFamily(Name(Family.Latest))),
+                SnapshotsCount = Property("rocksdb.num-snapshots", _db.GetColumnFamily(Name(Family.Latest))),
+                KeysCount = Property("rocksdb.estimate-num-keys", _db.GetColumnFamily(Name(Family.Latest))),
+            };
+        }
+    }
 
     /// <summary>Reads every block of every file and checks its checksum.</summary>
     /// <exception cref="StoreDamagedException">One does not match; the message names the file.</exception>
@@ -139,6 +155,8 @@ public sealed unsafe class RocksStore : IStore
 
     // RocksDB insists on a family of this name.
     private static string Name(Family family) => family == Family.Meta ? "default" : family.ToString().ToLowerInvariant();
+
+    private long Sum(string property) => Families.Sum(family => Property(property, _db.GetColumnFamily(Name(family))));
 
     private long Property(string name, ColumnFamilyHandle family) =>
         long.TryParse(_db.GetProperty(name, family), out var value) ? value : 0;

@@ -1,0 +1,57 @@
+using Granary.Protos;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
+
+namespace Granary.Server.Facade;
+
+/// <summary>The gRPC services of this server.</summary>
+internal static class EtcdServices
+{
+    /// <summary>All that are there, by what describes them.</summary>
+    public static readonly IReadOnlyList<ServiceDescriptor> All =
+    [
+        KV.Descriptor,
+        Protos.Watch.Descriptor,
+        Protos.Lease.Descriptor,
+        Protos.Concurrency.Lock.Descriptor,
+        Protos.Concurrency.Election.Descriptor,
+        Maintenance.Descriptor,
+        Protos.Cluster.Descriptor,
+        Grpc.Health.V1.Health.Descriptor,
+        Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
+        Grpc.Reflection.V1.ServerReflection.Descriptor,
+    ];
+
+    /// <summary>Adds the services and what they share.</summary>
+    public static void AddEtcdServices(this IServiceCollection services)
+    {
+        services.AddSingleton<Member>();
+        services.AddSingleton<GrainRouter>();
+        services.AddSingleton<RequestSize>();
+        services.AddSingleton<CallErrors>();
+        services.AddSingleton<Keyspace>();
+        services.AddSingleton<KvService>();
+        services.AddSingleton<WatchService>();
+        services.AddSingleton<Watches>();
+        services.AddSingleton<LeaseService>();
+        services.AddSingleton<Waiting>();
+        services.AddSingleton<ConcurrencyErrors>();
+        services.AddSingleton<LockService>();
+        services.AddSingleton<ElectionService>();
+        services.AddSingleton<MaintenanceService>();
+        services.AddSingleton<ClusterService>();
+    }
+
+    /// <summary>Serves them.</summary>
+    public static void MapEtcdServices(this IEndpointRouteBuilder app)
+    {
+        app.MapGrpcService<KvService>();
+        app.MapGrpcService<WatchService>();
+        app.MapGrpcService<LeaseService>();
+        app.MapGrpcService<LockService>();
+        app.MapGrpcService<ElectionService>();
+        app.MapGrpcService<MaintenanceService>();
+        app.MapGrpcService<ClusterService>();
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
+    }
+}

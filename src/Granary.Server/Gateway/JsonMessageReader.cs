@@ -1,0 +1,172 @@
+using System.Buffers.Text;
+using System.Collections;
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+
+namespace Granary.Server.Gateway;
+
+/// <summary>
+/// Makes a protobuf message out of JSON as etcd's gateway does. Google.Protobuf's own parser rounds 64-bit numbers that are not in quotes, knows
+/// one form of base64 and lets duplicates pass; etcd does none of that.
+/// </summary>
+internal static class JsonMessageReader
+{
+    private static readonly JsonReaderOptions Options = new() { MaxDepth = 512 };
+
+    private static readonly ConcurrentDictionary<MessageDescriptor, Dictionary<string, FieldDescriptor>> FieldsByName = new();
+
+    /// <exception cref="MalformedJsonException">It is no JSON, or a field cannot have this value.</exception>
+    public static IMessage Read(ReadOnlySpan<byte> json, MessageDescriptor descriptor)
+    {
+        var message = descriptor.Parser.ParseFrom([]);
+        var reader = new Utf8JsonReader(json, Options);
+        try
+        {
+            reader.Read();
+            ReadMessage(json, ref reader, message);
+        }
+        catch (JsonException exception)
+        {
+            throw new MalformedJsonException($"proto: syntax error (line {exception.LineNumber + 1}:{exception.BytePositionInLine + 1})");
+        }
+
+        return message;
+    }
+
+    private static void ReadMessage(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, IMessage message)
+    {
+        var fields = FieldsByName.GetOrAdd(message.Descriptor, ByName);
+        var seen = new HashSet<int>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+        {
+            var place = reader.TokenStartIndex;
+            var name = reader.GetString()!;
+            reader.Read();
+            if (!fields.TryGetValue(name, out var field))
+            {
+                reader.Skip();
+                continue;
+            }
+
+            if (!seen.Add(field.FieldNumber))
+            {
+                throw MalformedJsonException.At(json, place, $"duplicate field \"{name}\"");
+            }
+
+            if (reader.TokenType == JsonTokenType.Null)
+            {
+                continue;
+            }
+
+            if (field.RealContainingOneof is { } union && union.Accessor.GetCaseFieldDescriptor(message) is not null)
+            {
+                throw MalformedJsonException.At(json, place, $"error parsing \"{name}\", oneof {union.FullName} is already set");
+            }
+
+            if (field.IsRepeated)
+            {
+                ReadList(json, ref reader, field, (IList)field.Accessor.GetValue(message));
+            }
+            else if (ReadValue(json, ref reader, field) is { } value)
+            {
+                field.Accessor.SetValue(message, value);
+            }
+        }
+    }
+
+    /// <summary>Fields by the name that the .proto file gives them, and by JSON's.</summary>
+    private static Dictionary<string, FieldDescriptor> ByName(MessageDescriptor descriptor)
+    {
+        var fields = descriptor.Fields.InDeclarationOrder().ToDictionary(static field => field.JsonName);
+        foreach (var field in descriptor.Fields.InDeclarationOrder())
+        {
+            fields[field.Name] = field;
+        }
+
+        return fields;
+    }
+
+    private static void ReadList(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, FieldDescriptor field, IList list)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            throw Invalid(json, ref reader, field);
+        }
+
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            if (ReadValue(json, ref reader, field) is { } value)
+            {
+                list.Add(value);
+            }
+        }
+    }
+
+    /// <summary>One value, or null for the name of an enum value that is not known here.</summary>
+    private static object? ReadValue(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, FieldDescriptor field)
+    {
+        switch (field.FieldType)
+        {
+            case FieldType.Message when reader.TokenType == JsonTokenType.StartObject:
+                var message = field.MessageType.Parser.ParseFrom([]);
+                ReadMessage(json, ref reader, message);
+                return message;
+            case FieldType.String when reader.TokenType == JsonTokenType.String:
+                return reader.GetString();
+            case FieldType.Bytes when reader.TokenType == JsonTokenType.String && TryDecode(reader.GetString()!, out var bytes):
+                return bytes;
+            case FieldType.Bool when reader.TokenType is JsonTokenType.True or JsonTokenType.False:
+                return reader.GetBoolean();
+            case FieldType.Enum when reader.TokenType == JsonTokenType.String:
+                return field.EnumType.FindValueByName(reader.GetString()) is { } known ? Enum.ToObject(field.EnumType.ClrType, known.Number) : null;
+            case FieldType.Enum when reader.TokenType == JsonTokenType.Number && Integer(ref reader) is { } number and >= int.MinValue and <= int.MaxValue:
+                return Enum.ToObject(field.EnumType.ClrType, (int)number);
+            case FieldType.Int64 when Integer(ref reader) is { } number and >= long.MinValue and <= long.MaxValue:
+                return (long)number;
+            case FieldType.UInt64 when Integer(ref reader) is { } number and >= 0 and <= ulong.MaxValue:
+                return (ulong)number;
+            case FieldType.Int32 when Integer(ref reader) is { } number and >= int.MinValue and <= int.MaxValue:
+                return (int)number;
+            case FieldType.UInt32 when Integer(ref reader) is { } number and >= 0 and <= uint.MaxValue:
+                return (uint)number;
+            default:
+                throw Invalid(json, ref reader, field);
+        }
+    }
+
+    /// <summary>A number, in quotes or not, that is whole, however it is written; null for anything else.</summary>
+    private static decimal? Integer(ref Utf8JsonReader reader)
+    {
+        var text = reader.TokenType switch
+        {
+            JsonTokenType.Number => Encoding.ASCII.GetString(reader.ValueSpan),
+            JsonTokenType.String => reader.GetString()!,
+            _ => "",
+        };
+        const NumberStyles Written = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        return decimal.TryParse(text, Written, CultureInfo.InvariantCulture, out var number) && number == decimal.Truncate(number) ? number : null;
+    }
+
+    /// <summary>Both alphabets of base64, with or without padding.</summary>
+    private static bool TryDecode(string text, out ByteString bytes)
+    {
+        var unpadded = text.TrimEnd('=').Replace('+', '-').Replace('/', '_');
+        var decoded = new byte[Base64Url.GetMaxDecodedLength(unpadded.Length)];
+        var decodes = Base64Url.TryDecodeFromChars(unpadded, decoded, out var length);
+        bytes = decodes ? ByteString.CopyFrom(decoded, 0, length) : ByteString.Empty;
+        return decodes;
+    }
+
+    private static MalformedJsonException Invalid(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, FieldDescriptor field)
+    {
+        var kind = field.FieldType == FieldType.Message ? "message" : field.FieldType.ToString().ToLowerInvariant();
+        var start = reader.TokenStartIndex;
+        reader.TrySkip();
+        return MalformedJsonException.At(
+            json, start, $"invalid value for {kind} field {field.Name}: {Encoding.UTF8.GetString(json[(int)start..(int)reader.BytesConsumed])}");
+    }
+}

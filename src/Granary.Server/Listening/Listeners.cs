@@ -1,0 +1,63 @@
+using Granary.Server.Configuration;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Granary.Server.Listening;
+
+/// <summary>Opens the listeners, each for what it serves, with the bounds that keep a silent or greedy client from costing anything.</summary>
+internal static class Listeners
+{
+    // Kestrel doubles its limit to bound the streams that it still tracks, in an int: more would turn into a small bound.
+    private const uint MaxStreamsPerConnection = 1 << 29;
+
+    // A connection that says nothing, or goes on with a request so slowly, is closed.
+    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromMinutes(30);
+
+    public static void Configure(KestrelServerOptions kestrel, ServerOptions options)
+    {
+        // Every bound that etcd does not have would end or stall a client that etcd serves.
+        kestrel.AddServerHeader = false;
+        kestrel.AllowAlternateSchemes = true;
+        kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.Limits.KeepAliveTimeout = IdleTimeout;
+        kestrel.Limits.RequestHeadersTimeout = HeadersTimeout;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 1 << 20;
+        kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 1 << 20;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = (int)Math.Min(options.MaxConcurrentStreams, MaxStreamsPerConnection);
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
+        kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
+
+        var traffic = kestrel.ApplicationServices.GetRequiredService<ClientTraffic>();
+        var onClientPort = options.ListenClientHttpUrls.Count > 0 ? ListenerPurpose.Grpc : ListenerPurpose.All;
+        Listen(kestrel, options.ListenClientUrls, onClientPort, traffic);
+        Listen(kestrel, options.ListenClientHttpUrls, ListenerPurpose.Http, traffic);
+        Listen(kestrel, options.ListenMetricsUrls, ListenerPurpose.Monitoring, traffic: null);
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, IReadOnlyList<ListenUrl> urls, ListenerPurpose purpose, ClientTraffic? traffic)
+    {
+        foreach (var url in urls)
+        {
+            if (url.EndPoint is { } endpoint)
+            {
+                kestrel.Listen(endpoint, Prepare);
+            }
+            else
+            {
+                kestrel.ListenUnixSocket(url.SocketPath!, Prepare);
+            }
+        }
+
+        void Prepare(ListenOptions listen)
+        {
+            if (traffic is not null)
+            {
+                listen.Use(next => connection => traffic.Serve(connection, next));
+            }
+
+            listen.ServeBoth(purpose, HeadersTimeout);
+        }
+    }
+}

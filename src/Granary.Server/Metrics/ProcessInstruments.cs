@@ -1,0 +1,37 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Globalization;
+
+namespace Granary.Server.Metrics;
+
+/// <summary>What the operating system says of this process, under the names that every Prometheus client library has for it.</summary>
+internal sealed class ProcessInstruments
+{
+    public const string MeterName = "Granary.Process";
+    private const string LimitsFile = "/proc/self/limits";
+    private const string FilesLimit = "Max open files";
+
+    public ProcessInstruments(IMeterFactory meters)
+    {
+        var meter = meters.Create(MeterName);
+        meter.CreateObservableCounter("process_cpu_seconds_total", static () => Environment.CpuUsage.TotalTime.TotalSeconds, description: "CPU time that was used.");
+        meter.CreateObservableGauge("process_resident_memory_bytes", static () => Environment.WorkingSet, description: "Resident memory.");
+        meter.CreateObservableGauge("process_virtual_memory_bytes", static () => Process.GetCurrentProcess().VirtualMemorySize64, description: "Virtual memory.");
+        meter.CreateObservableGauge("process_start_time_seconds", StartTime, description: "When the process began, in seconds since 1970.");
+        meter.CreateObservableGauge("process_open_fds", OpenFiles, description: "Files that are open.");
+        meter.CreateObservableGauge("process_max_fds", MaxFiles, description: "Files that may be open.");
+        meter.CreateObservableGauge("os_fd_used", OpenFiles, description: "Files that are open.");
+        meter.CreateObservableGauge("os_fd_limit", MaxFiles, description: "Files that may be open.");
+    }
+
+    private static double StartTime() => new DateTimeOffset(Process.GetCurrentProcess().StartTime).ToUnixTimeMilliseconds() / 1000.0;
+
+    private static long OpenFiles() => Directory.Exists("/proc/self/fd") ? Directory.EnumerateFileSystemEntries("/proc/self/fd").LongCount() : 0;
+
+    // "Max open files  SOFT  HARD  files"; the soft limit may be "unlimited".
+    private static long MaxFiles() =>
+        File.Exists(LimitsFile) && File.ReadLines(LimitsFile).FirstOrDefault(static line => line.StartsWith(FilesLimit, StringComparison.Ordinal)) is { } line
+        && long.TryParse(line[FilesLimit.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture, out var limit)
+            ? limit
+            : 0;
+}
