@@ -15,6 +15,10 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
 
     private readonly long[] _leases = [.. store.Leases];
 
+    public bool HasAlarm(AlarmType kind) => Alarms.Contains(kind);
+
+    public IReadOnlyList<AlarmType> Alarms { get; init; } = [];
+
     public bool HasLease(long id) => _leases.Contains(id);
 
     public IReadOnlyList<ByteString> AttachedKeys(long lease) => [.. store.PairsAt(Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key)];

@@ -34,6 +34,11 @@ internal sealed class KeyspaceGrain(
 
     public async ValueTask<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
     {
+        if (replica.State.HasAlarm(AlarmType.Corrupt))
+        {
+            throw new EtcdException(EtcdError.Corrupt);
+        }
+
         try
         {
             await log.Compact(request.Revision);

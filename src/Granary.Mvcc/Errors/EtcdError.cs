@@ -31,5 +31,20 @@ public sealed record EtcdError(StatusCode Code, string Text)
     public static readonly EtcdError Stopped = new(StatusCode.Unavailable, "etcdserver: server stopped");
     public static readonly EtcdError WatchCanceled = new(StatusCode.Cancelled, "etcdserver: watch canceled");
     public static readonly EtcdError Timeout = new(StatusCode.Unavailable, "etcdserver: request timed out");
+    public static readonly EtcdError Corrupt = new(StatusCode.DataLoss, "etcdserver: corrupt cluster");
+    public static readonly EtcdError BadLeaderTransferee = new(StatusCode.FailedPrecondition, "etcdserver: bad leader transferee");
+    public static readonly EtcdError UnknownMethod = new(StatusCode.Unknown, "etcdserver: unknown method");
+    public static readonly EtcdError WrongDowngradeVersionFormat = new(StatusCode.InvalidArgument, "etcdserver: wrong downgrade target version format");
+    public static readonly EtcdError InvalidDowngradeTargetVersion = new(StatusCode.InvalidArgument, "etcdserver: invalid downgrade target version");
+    public static readonly EtcdError NoInflightDowngrade = new(StatusCode.FailedPrecondition, "etcdserver: no inflight downgrade job");
+    public static readonly EtcdError PeerUrlExists = new(StatusCode.FailedPrecondition, "etcdserver: Peer URLs already exists");
+    public static readonly EtcdError BadMemberUrls = new(StatusCode.InvalidArgument, "etcdserver: given member URLs are invalid");
+    public static readonly EtcdError MemberNotFound = new(StatusCode.NotFound, "etcdserver: member not found");
+    public static readonly EtcdError MemberNotLearner = new(StatusCode.FailedPrecondition, "etcdserver: can only promote a learner member");
+
+    /// <summary>etcd declares FailedPrecondition for this one, but what reaches a client is Unknown.</summary>
+    public static readonly EtcdError NotEnoughStartedMembers =
+        new(StatusCode.Unknown, "etcdserver: re-configuration failed due to not enough started members");
+
     public static readonly EtcdError NoSpace = new(StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded");
 }

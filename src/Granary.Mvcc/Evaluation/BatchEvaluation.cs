@@ -46,15 +46,24 @@ public sealed class BatchEvaluation
     public bool IsIdle => _commits.Count == 0 && _leaseChanges.Count == 0;
 
     /// <summary>Decides a write of any kind.</summary>
-    public IMessage Write(IMessage request, CancellationToken cancellationToken) => request switch
+    /// <exception cref="EtcdException">It is refused.</exception>
+    public IMessage Write(IMessage request, CancellationToken cancellationToken)
     {
-        PutRequest put => Put(put),
-        TxnRequest txn => Txn(txn, cancellationToken),
-        DeleteRangeRequest delete => DeleteRange(delete, cancellationToken),
-        LeaseGrantRequest grant => Grant(grant),
-        LeaseRevokeRequest revoke => Revoke(revoke, cancellationToken),
-        _ => throw new ArgumentException($"{request.Descriptor.Name} is no write.", nameof(request)),
-    };
+        if (AlarmRules.Check(request, _view) is { } error)
+        {
+            throw new EtcdException(error);
+        }
+
+        return request switch
+        {
+            PutRequest put => Put(put),
+            TxnRequest txn => Txn(txn, cancellationToken),
+            DeleteRangeRequest delete => DeleteRange(delete, cancellationToken),
+            LeaseGrantRequest grant => Grant(grant),
+            LeaseRevokeRequest revoke => Revoke(revoke, cancellationToken),
+            _ => throw new ArgumentException($"{request.Descriptor.Name} is no write.", nameof(request)),
+        };
+    }
 
     /// <summary>Grants the lease with the id and the time to live that the request names; both are checked already.</summary>
     public LeaseGrantResponse Grant(LeaseGrantRequest request) =>

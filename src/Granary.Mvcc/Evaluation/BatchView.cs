@@ -23,6 +23,8 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
 
     public IKeyspaceView Committed => committed;
 
+    public bool HasAlarm(AlarmType kind) => committed.HasAlarm(kind);
+
     public bool HasChanges => _changed.Count > 0;
 
     /// <summary>The pair that the batch gave to <paramref name="key"/>, or null when it did not touch it.</summary>

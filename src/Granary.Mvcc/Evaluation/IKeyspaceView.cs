@@ -13,6 +13,9 @@ public interface IKeyspaceView
     /// <summary>The revision of the last compaction, or -1 when there was none.</summary>
     long CompactedRevision { get; }
 
+    /// <summary>Whether an alarm of this kind is up in this state.</summary>
+    bool HasAlarm(AlarmType kind);
+
     /// <summary>Whether a lease exists in this state.</summary>
     bool HasLease(long id);
 

@@ -43,7 +43,13 @@ internal static class CommandLine
             return UsageExitCode;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        return await parsed.InvokeAsync(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+
+            // Whoever is told to stop finishes what it does; this is for one that does not.
+            ProcessTerminationTimeout = 2 * GranaryServer.ShutdownTimeout,
+        });
     }
 
     private static void AddServe(Command command)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Granary.Mvcc.Errors;
 using Grpc.Core;
 
@@ -6,6 +7,9 @@ namespace Granary.Server.Facade;
 /// <summary>Turns whatever ends a call into the status that etcd gives.</summary>
 internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILogger<CallErrors> logger)
 {
+    /// <summary>What a client is told of a fault of ours; what it was is for the log only.</summary>
+    public const string InternalError = "etcdserver: internal error, see the server's log";
+
     /// <summary>For calls that last: ends when the client leaves, its deadline passes, or the server stops, which is told as such.</summary>
     public CancellationTokenSource LeftOrStopped(ServerCallContext context) =>
         CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
@@ -60,8 +64,8 @@ internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILog
                 return Of(EtcdError.Timeout);
 
             default:
-                Log.Unexpected(logger, exception, context.Method);
-                return new RpcException(new Status(StatusCode.Unknown, "etcdserver: internal error, see the server's log"));
+                Log.Unexpected(logger, exception, context.Method, Activity.Current?.TraceId.ToString() ?? context.GetHttpContext().TraceIdentifier);
+                return new RpcException(new Status(StatusCode.Unknown, InternalError));
         }
     }
 
@@ -80,8 +84,8 @@ internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILog
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "{Method} failed unexpectedly.")]
-        public static partial void Unexpected(ILogger logger, Exception exception, string method);
+        [LoggerMessage(1, LogLevel.Error, "{Method} failed unexpectedly; trace {Trace}.")]
+        public static partial void Unexpected(ILogger logger, Exception exception, string method, string trace);
 
         [LoggerMessage(2, LogLevel.Warning, "{Method}: its grain did not answer.")]
         public static partial void GrainUnreachable(ILogger logger, Exception exception, string method);

@@ -28,6 +28,8 @@ internal static class EtcdServices
         services.AddSingleton<GrainRouter>();
         services.AddSingleton<RequestSize>();
         services.AddSingleton<CallErrors>();
+        services.AddSingleton<Alarms>();
+        services.AddSingleton<Quota>();
         services.AddSingleton<Keyspace>();
         services.AddSingleton<KvService>();
         services.AddSingleton<WatchService>();

@@ -8,7 +8,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The KV service: checks the shape of requests and gives them to the keyspace with the call's token.</summary>
 internal sealed class KvService(
-    Keyspace keyspace, GrainRouter router, Member member, RequestSize size, CallErrors errors, ServerOptions options) : KV.KVBase
+    Keyspace keyspace, GrainRouter router, Member member, RequestSize size, Quota quota, CallErrors errors, ServerOptions options) : KV.KVBase
 {
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {
@@ -40,11 +40,12 @@ internal sealed class KvService(
 
     public override async Task<PutResponse> Put(PutRequest request, ServerCallContext context)
     {
-        CallErrors.ThrowIf(RequestChecks.Check(request));
-        size.Check(request);
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Put");
         try
         {
+            await quota.Check(request);
+            CallErrors.ThrowIf(RequestChecks.Check(request));
+            size.Check(request);
             return await keyspace.Put(request, context.CancellationToken);
         }
         catch (Exception exception)
@@ -70,16 +71,17 @@ internal sealed class KvService(
 
     public override async Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
     {
-        CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
-        if (!Keyspace.IsReadOnly(request))
-        {
-            // What writes nothing goes into no log: it is bounded as a message only.
-            size.Check(request);
-        }
-
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Txn");
         try
         {
+            await quota.Check(request);
+            CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
+            if (!Keyspace.IsReadOnly(request))
+            {
+                // What writes nothing goes into no log: it is bounded as a message only.
+                size.Check(request);
+            }
+
             return await keyspace.Txn(request, context.CancellationToken);
         }
         catch (Exception exception)

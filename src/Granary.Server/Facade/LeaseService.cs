@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Lease service: finds the slot of a lease, calls its grain, completes the answer.</summary>
-internal sealed class LeaseService(GrainRouter router, Member member, CallErrors errors) : Lease.LeaseBase
+internal sealed class LeaseService(GrainRouter router, Member member, Quota quota, CallErrors errors) : Lease.LeaseBase
 {
     private const long MaxTtlSeconds = 9_000_000_000;
 
@@ -99,6 +99,7 @@ internal sealed class LeaseService(GrainRouter router, Member member, CallErrors
     /// <summary>Grants a lease, with an id of ours when the request names none.</summary>
     public async Task<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken)
     {
+        await quota.Check(request);
         while (true)
         {
             var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = NewId(), TTL = request.TTL };

@@ -1,31 +1,36 @@
 using Granary.Log.Commits;
+using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Granary.Storage.Replicas;
+using Granary.Storage.Stores;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
 
-/// <summary>The Maintenance service: so far what clients ask for when they connect.</summary>
-internal sealed class MaintenanceService(Replica replica, ICommitLog log, Member member, ServerOptions options) : Maintenance.MaintenanceBase
+/// <summary>The Maintenance service: what this member is like, alarms, checksums, space.</summary>
+internal sealed class MaintenanceService(
+    Replica replica, ICommitLog log, Member member, Alarms alarms, CallErrors errors, ServerOptions options) : Maintenance.MaintenanceBase
 {
     public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context)
     {
         var state = replica.State;
-        var size = replica.Store.SizeBytes;
+        var figures = replica.Store.Figures;
         var status = new StatusResponse
         {
             Header = member.Complete(new ResponseHeader { Revision = state.Revision }),
             Version = ProductVersion.Etcd,
             StorageVersion = ProductVersion.EtcdStorage,
-            DbSize = size,
-            DbSizeInUse = size,
+            DbSize = figures.SizeBytes,
+            DbSizeInUse = figures.InUseBytes,
             DbSizeQuota = options.QuotaBackendBytes,
             Leader = state.MemberId,
             RaftIndex = (ulong)state.AppliedIndex,
             RaftAppliedIndex = (ulong)state.AppliedIndex,
             RaftTerm = (ulong)state.Term,
+            DowngradeInfo = new DowngradeInfo(),
         };
+        status.Errors.AddRange(state.Alarms.Select(alarm => $"memberID:{alarm.MemberID} alarm:{alarm.Alarm.ToString().ToUpperInvariant()} "));
         if ((log.Failure ?? log.Shortage) is { } trouble)
         {
             status.Errors.Add(trouble);
@@ -34,9 +39,121 @@ internal sealed class MaintenanceService(Replica replica, ICommitLog log, Member
         return Task.FromResult(status);
     }
 
-    /// <summary>Lists alarms: none can be raised yet, so there is none. Clients ask for it to judge a server's health.</summary>
-    public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) =>
-        request.Action == AlarmRequest.Types.AlarmAction.Get
-            ? Task.FromResult(new AlarmResponse { Header = member.Complete(new ResponseHeader { Revision = replica.State.Revision }) })
-            : base.Alarm(request, context);
+    public override async Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context)
+    {
+        try
+        {
+            var response = new AlarmResponse();
+            switch (request.Action)
+            {
+                case AlarmRequest.Types.AlarmAction.Get:
+                    response.Alarms.AddRange(alarms.Up(request.Alarm));
+                    break;
+                case AlarmRequest.Types.AlarmAction.Activate when request.Alarm != AlarmType.None:
+                    response.Alarms.Add(await alarms.Raise(request.MemberID, request.Alarm));
+                    break;
+                case AlarmRequest.Types.AlarmAction.Deactivate when await alarms.Disarm(request.MemberID, request.Alarm) is { } disarmed:
+                    response.Alarms.Add(disarmed);
+                    break;
+                case AlarmRequest.Types.AlarmAction.Activate or AlarmRequest.Types.AlarmAction.Deactivate:
+                    break;
+                default:
+                    throw new RpcException(new Status(StatusCode.InvalidArgument, "etcdserver: unknown alarm action"));
+            }
+
+            response.Header = member.NewHeader();
+            return response;
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    /// <summary>A checksum of this member's state as it is now.</summary>
+    public override async Task<HashResponse> Hash(HashRequest request, ServerCallContext context)
+    {
+        try
+        {
+            using var view = replica.View();
+            var hash = await Task.Run(() => StateHash.Of(view, view.Revision, context.CancellationToken), context.CancellationToken);
+            return new HashResponse { Header = member.Complete(new ResponseHeader { Revision = view.Revision }), Hash = hash };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    /// <summary>A checksum of the pairs at a revision, the current one for 0.</summary>
+    public override async Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context)
+    {
+        try
+        {
+            using var view = replica.View();
+            var revision = request.Revision == 0 ? view.Revision : Math.Max(request.Revision, 1);
+            if (revision > view.Revision)
+            {
+                throw new EtcdException(EtcdError.FutureRevision);
+            }
+
+            if (revision < view.CompactedRevision)
+            {
+                throw new EtcdException(EtcdError.Compacted);
+            }
+
+            var hash = await Task.Run(() => StateHash.Of(view, revision, context.CancellationToken), context.CancellationToken);
+            return new HashKVResponse
+            {
+                Header = member.Complete(new ResponseHeader { Revision = view.Revision }),
+                Hash = hash,
+                CompactRevision = view.CompactedRevision,
+                HashRevision = revision,
+            };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    /// <summary>Gives back the space of what was deleted and superseded, beside the traffic.</summary>
+    public override async Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context)
+    {
+        try
+        {
+            await Task.Run(Reclaim, context.CancellationToken).WaitAsync(context.CancellationToken);
+            return new DefragmentResponse();
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    /// <summary>There is nobody but this member to move to.</summary>
+    public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context) =>
+        request.TargetID == member.Id ? Task.FromResult(new MoveLeaderResponse()) : throw CallErrors.Of(EtcdError.BadLeaderTransferee);
+
+    /// <summary>There is no older version of this server that could read what it writes.</summary>
+    public override Task<DowngradeResponse> Downgrade(DowngradeRequest request, ServerCallContext context) => throw CallErrors.Of(request.Action switch
+    {
+        DowngradeRequest.Types.DowngradeAction.Cancel => EtcdError.NoInflightDowngrade,
+        not (DowngradeRequest.Types.DowngradeAction.Validate or DowngradeRequest.Types.DowngradeAction.Enable) => EtcdError.UnknownMethod,
+        _ => IsVersion(request.Version) ? EtcdError.InvalidDowngradeTargetVersion : EtcdError.WrongDowngradeVersionFormat,
+    });
+
+    private void Reclaim()
+    {
+        // What the current state still holds would not be given back.
+        replica.Refresh();
+        foreach (var family in Enum.GetValues<Family>())
+        {
+            replica.Store.Reclaim(family);
+        }
+    }
+
+    // Two or three numbers.
+    private static bool IsVersion(string text) =>
+        text.Split('.') is { Length: 2 or 3 } parts && parts.All(static part => part.Length > 0 && part.All(char.IsAsciiDigit));
 }

@@ -155,9 +155,8 @@ internal static class JsonMessageReader
     private static bool TryDecode(string text, out ByteString bytes)
     {
         var unpadded = text.TrimEnd('=').Replace('+', '-').Replace('/', '_');
-        var decoded = new byte[Base64Url.GetMaxDecodedLength(unpadded.Length)];
-        var decodes = Base64Url.TryDecodeFromChars(unpadded, decoded, out var length);
-        bytes = decodes ? ByteString.CopyFrom(decoded, 0, length) : ByteString.Empty;
+        var decodes = Base64Url.IsValid(unpadded);
+        bytes = decodes ? UnsafeByteOperations.UnsafeWrap(Base64Url.DecodeFromChars(unpadded)) : ByteString.Empty;
         return decodes;
     }
 
@@ -165,8 +164,7 @@ internal static class JsonMessageReader
     {
         var kind = field.FieldType == FieldType.Message ? "message" : field.FieldType.ToString().ToLowerInvariant();
         var start = reader.TokenStartIndex;
-        reader.TrySkip();
-        return MalformedJsonException.At(
-            json, start, $"invalid value for {kind} field {field.Name}: {Encoding.UTF8.GetString(json[(int)start..(int)reader.BytesConsumed])}");
+        var found = Encoding.UTF8.GetString(json[(int)start..(int)reader.BytesConsumed]);
+        return MalformedJsonException.At(json, start, $"invalid value for {kind} field {field.Name}: {found}");
     }
 }

@@ -23,7 +23,8 @@ namespace Granary.Server.Hosting;
 /// <summary>One Granary server: one Orleans silo and the gRPC facade in one process, over storage that outlives both.</summary>
 internal sealed partial class GranaryServer : IAsyncDisposable
 {
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
+    /// <summary>How long a server that is told to stop goes on with what is in flight.</summary>
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
     private readonly ILoggerFactory _loggers;
     private readonly Storage _storage;

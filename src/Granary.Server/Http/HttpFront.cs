@@ -1,18 +1,22 @@
+using System.Diagnostics;
 using Granary.Server.Configuration;
+using Granary.Server.Facade;
 using Granary.Server.Gateway;
 using Granary.Server.Health;
 using Granary.Server.Listening;
 using Granary.Server.Metrics;
+using Grpc.Core;
 
 namespace Granary.Server.Http;
 
 /// <summary>Sends each request to what serves it: gRPC to the services, everything else by its path; and lets a listener serve no more than it should.</summary>
-internal sealed class HttpFront
+internal sealed partial class HttpFront
 {
     private const string GrpcContentType = "application/grpc";
 
     private readonly RequestDelegate _grpc;
     private readonly RequestDelegate _metrics;
+    private readonly ILogger _logger;
     private readonly HttpAccess _access;
     private readonly HealthEndpoints _health;
     private readonly GatewayEndpoint? _gateway;
@@ -22,8 +26,11 @@ internal sealed class HttpFront
     /// <param name="health">Serves health.</param>
     /// <param name="routes">The calls that can be made with JSON.</param>
     /// <param name="options">What is served at all.</param>
-    public HttpFront(RequestDelegate grpc, RequestDelegate metrics, HealthEndpoints health, GatewayRoutes routes, ServerOptions options)
+    /// <param name="logger">Told of what should not happen.</param>
+    public HttpFront(
+        RequestDelegate grpc, RequestDelegate metrics, HealthEndpoints health, GatewayRoutes routes, ServerOptions options, ILogger<HttpFront> logger)
     {
+        _logger = logger;
         _grpc = grpc;
         _metrics = metrics;
         _health = health;
@@ -40,9 +47,25 @@ internal sealed class HttpFront
 
     private async Task ServeHttp(HttpContext context, ListenerPurpose purpose)
     {
-        if (!await _access.Answers(context))
+        try
         {
-            await Find(context.Request.Path.Value!, purpose)(context);
+            if (!await _access.Answers(context))
+            {
+                await Find(context.Request.Path.Value!, purpose)(context);
+            }
+        }
+        catch (Exception exception) when (!context.RequestAborted.IsCancellationRequested && exception is not BadHttpRequestException)
+        {
+            Log.Unexpected(_logger, exception, context.Request.Path, Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier);
+            if (context.Response.HasStarted)
+            {
+                context.Abort();
+            }
+            else
+            {
+                context.Response.Clear();
+                await GatewayErrors.Write(context.Response, StatusCode.Unknown, CallErrors.InternalError);
+            }
         }
     }
 
@@ -52,4 +75,10 @@ internal sealed class HttpFront
         : !purpose.HasFlag(ListenerPurpose.Monitoring) ? PlainText.NotFound
         : path == MetricsExtensions.Path ? _metrics
         : _health.Find(path) ?? PlainText.NotFound;
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "{Path} failed unexpectedly; trace {Trace}.")]
+        public static partial void Unexpected(ILogger logger, Exception exception, string path, string trace);
+    }
 }

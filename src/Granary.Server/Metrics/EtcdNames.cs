@@ -40,6 +40,11 @@ internal static class EtcdNames
             new("etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds", PauseMilliseconds),
             new("etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds", PauseMilliseconds),
         ],
+        ["granary.hash.duration"] =
+        [
+            new("etcd_mvcc_hash_duration_seconds", DurationSeconds),
+            new("etcd_mvcc_hash_rev_duration_seconds", DurationSeconds),
+        ],
         ["granary.watch.streams"] = [new("etcd_debugging_mvcc_watch_stream_total")],
         ["granary.watch.watchers"] = [new("etcd_debugging_mvcc_watcher_total")],
         ["granary.watch.watchers.behind"] = [new("etcd_debugging_mvcc_slow_watcher_total")],

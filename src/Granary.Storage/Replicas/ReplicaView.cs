@@ -29,6 +29,8 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
 
     public long CompactedRevision => State.CompactedRevision;
 
+    public bool HasAlarm(AlarmType kind) => State.HasAlarm(kind);
+
     public bool HasLease(long id) => GrantedTtlSeconds(id) != 0;
 
     /// <summary>The time to live that a lease was granted, or 0 when there is no such lease.</summary>

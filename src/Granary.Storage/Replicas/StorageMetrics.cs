@@ -16,6 +16,8 @@ public static class StorageMetrics
 
     internal static readonly Counter<long> Deletes = Meter.CreateCounter<long>("granary.deletes", description: "Keys that were deleted.");
 
+    internal static readonly Histogram<double> Hash = Meter.CreateHistogram<double>("granary.hash.duration", "s", "Time of a checksum over all pairs.");
+
     internal static readonly Histogram<double> Compaction = Meter.CreateHistogram<double>(
         "granary.compaction.duration", "ms", "Time of a compaction, pauses included.");
 

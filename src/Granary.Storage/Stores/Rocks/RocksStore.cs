@@ -9,6 +9,9 @@ namespace Granary.Storage.Stores.Rocks;
 /// </summary>
 public sealed unsafe class RocksStore : IStore
 {
+    // Everything is rewritten, but no file twice.
+    private const byte ForceBottommostLevel = 3;
+
     private static readonly Family[] Families = Enum.GetValues<Family>();
 
     private readonly RocksDb _db;
@@ -131,8 +134,21 @@ public sealed unsafe class RocksStore : IStore
         RocksDbSharp.Native.Instance.rocksdb_flush_cfs(_db.Handle, options.Handle, _handles, _handles.Length);
     }
 
-    public void Reclaim(Family family) =>
-        RocksDbSharp.Native.Instance.rocksdb_compact_range_cf(_db.Handle, _handles[(int)family], (byte*)null, 0, (byte*)null, (nuint)0);
+    public void Reclaim(Family family)
+    {
+        var native = RocksDbSharp.Native.Instance;
+        var options = native.rocksdb_compactoptions_create();
+        try
+        {
+            // The last level as well: a compaction by itself may have brought there what a snapshot still held at that time.
+            native.rocksdb_compactoptions_set_bottommost_level_compaction(options, ForceBottommostLevel);
+            native.rocksdb_compact_range_cf_opt(_db.Handle, _handles[(int)family], options, (byte*)null, 0, (byte*)null, (nuint)0);
+        }
+        finally
+        {
+            native.rocksdb_compactoptions_destroy(options);
+        }
+    }
 
     public void Dispose()
     {

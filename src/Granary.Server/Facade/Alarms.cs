@@ -1,0 +1,32 @@
+using Granary.Log.Commits;
+using Granary.Protos;
+using Granary.Storage.Replicas;
+
+namespace Granary.Server.Facade;
+
+/// <summary>The alarms of all members: listed, raised and disarmed. What is up holds for everybody, whoever raised it.</summary>
+internal sealed class Alarms(Replica replica, ICommitLog log)
+{
+    /// <summary>The alarms that are up, all or of one kind.</summary>
+    public IEnumerable<AlarmMember> Up(AlarmType kind) =>
+        replica.State.Alarms.Where(alarm => kind == AlarmType.None || alarm.Alarm == kind).Select(alarm => alarm.Clone());
+
+    public async Task<AlarmMember> Raise(ulong member, AlarmType kind)
+    {
+        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: true));
+        return new AlarmMember { MemberID = member, Alarm = kind };
+    }
+
+    /// <summary>Disarms exactly this alarm; null when it is not up.</summary>
+    public async Task<AlarmMember?> Disarm(ulong member, AlarmType kind)
+    {
+        var alarm = new AlarmMember { MemberID = member, Alarm = kind };
+        if (!replica.State.Alarms.Contains(alarm))
+        {
+            return null;
+        }
+
+        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: false));
+        return alarm;
+    }
+}
