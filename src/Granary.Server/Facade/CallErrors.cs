@@ -5,14 +5,10 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>Turns whatever ends a call into the status that etcd gives.</summary>
-internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILogger<CallErrors> logger)
+internal sealed partial class CallErrors(LastingCalls lasting, ILogger<CallErrors> logger)
 {
     /// <summary>What a client is told of a fault of ours; what it was is for the log only.</summary>
     public const string InternalError = "etcdserver: internal error, see the server's log";
-
-    /// <summary>For calls that last: ends when the client leaves, its deadline passes, or the server stops, which is told as such.</summary>
-    public CancellationTokenSource LeftOrStopped(ServerCallContext context) =>
-        CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
 
     public static RpcException Of(EtcdError error) => new(new Status(error.Code, error.Text));
 
@@ -51,7 +47,7 @@ internal sealed partial class CallErrors(IHostApplicationLifetime lifetime, ILog
                 return Of(etcd.Error);
 
             // At once, so that the client goes elsewhere, or comes again with the revision it has got to.
-            case OperationCanceledException when !context.CancellationToken.IsCancellationRequested && lifetime.ApplicationStopping.IsCancellationRequested:
+            case OperationCanceledException when !context.CancellationToken.IsCancellationRequested && lasting.AreEnding:
                 return Of(EtcdError.Stopped);
 
             case OperationCanceledException:

@@ -6,8 +6,6 @@ namespace Granary.Server.Facade;
 /// <summary>Errors of locks and elections. In etcd these services are clients of the others, and lose the code on the way: only the text is left.</summary>
 internal sealed class ConcurrencyErrors(CallErrors errors)
 {
-    public CancellationTokenSource LeftOrStopped(ServerCallContext context) => errors.LeftOrStopped(context);
-
     public static RpcException Of(string text) => new(new Status(StatusCode.Unknown, text));
 
     public async ValueTask<RpcException> Map(Exception exception, ServerCallContext context) =>

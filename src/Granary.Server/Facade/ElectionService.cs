@@ -7,7 +7,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Election service: the leader is who has the oldest key below the election's name, and the value of that key is what it says.</summary>
 internal sealed class ElectionService(
-    Keyspace keyspace, Watches watches, Waiting waiting, ConcurrencyErrors errors) : Election.ElectionBase
+    Keyspace keyspace, Watches watches, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Election.ElectionBase
 {
     private const string NoLeaderField = "\"leader\" field must be provided";
 
@@ -15,7 +15,7 @@ internal sealed class ElectionService(
     {
         try
         {
-            using var ended = errors.LeftOrStopped(context);
+            using var ended = lasting.Begin(context);
             var cancellationToken = ended.Token;
             var lease = await waiting.Lease(request.Lease, cancellationToken);
             var key = Waiting.Key(request.Name, lease);
@@ -80,7 +80,7 @@ internal sealed class ElectionService(
 
     public override async Task Observe(LeaderRequest request, IServerStreamWriter<LeaderResponse> responseStream, ServerCallContext context)
     {
-        using var ended = errors.LeftOrStopped(context);
+        using var ended = lasting.Begin(context);
         try
         {
             while (true)

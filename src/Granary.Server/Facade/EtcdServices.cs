@@ -27,6 +27,7 @@ internal static class EtcdServices
         services.AddSingleton<Member>();
         services.AddSingleton<GrainRouter>();
         services.AddSingleton<RequestSize>();
+        services.AddSingleton<LastingCalls>();
         services.AddSingleton<CallErrors>();
         services.AddSingleton<Alarms>();
         services.AddSingleton<Quota>();

@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Lease service: finds the slot of a lease, calls its grain, completes the answer.</summary>
-internal sealed class LeaseService(GrainRouter router, Member member, Quota quota, CallErrors errors) : Lease.LeaseBase
+internal sealed class LeaseService(GrainRouter router, Member member, Quota quota, LastingCalls lasting, CallErrors errors) : Lease.LeaseBase
 {
     private const long MaxTtlSeconds = 9_000_000_000;
 
@@ -49,7 +49,7 @@ internal sealed class LeaseService(GrainRouter router, Member member, Quota quot
     {
         try
         {
-            using var ended = errors.LeftOrStopped(context);
+            using var ended = lasting.Begin(context);
             await new KeepAliveCall(router, member).Run(requestStream, responseStream, ended);
         }
         catch (Exception exception) when (CallErrors.IsDeparture(exception, context))

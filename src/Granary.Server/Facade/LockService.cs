@@ -7,13 +7,13 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Lock service: a lock belongs to the oldest key below its name, for as long as that key's lease lives.</summary>
-internal sealed class LockService(Keyspace keyspace, Waiting waiting, ConcurrencyErrors errors) : Protos.Concurrency.Lock.LockBase
+internal sealed class LockService(Keyspace keyspace, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Protos.Concurrency.Lock.LockBase
 {
     public override async Task<LockResponse> Lock(LockRequest request, ServerCallContext context)
     {
         try
         {
-            using var ended = errors.LeftOrStopped(context);
+            using var ended = lasting.Begin(context);
             var cancellationToken = ended.Token;
             var lease = await waiting.Lease(request.Lease, cancellationToken);
             var key = Waiting.Key(request.Name, lease);

@@ -11,6 +11,7 @@ internal sealed class WatchService(
     Watches watches,
     ICommitLog log,
     Member member,
+    LastingCalls lasting,
     CallErrors errors,
     ServerOptions options,
     TimeProvider time) : Watch.WatchBase
@@ -25,7 +26,7 @@ internal sealed class WatchService(
         var (stream, outlet) = watches.Open(requiresLeader);
         try
         {
-            using var ended = errors.LeftOrStopped(context);
+            using var ended = lasting.Begin(context);
             await new WatchCall(stream, outlet, watches.Hub, member, options, time).Run(requestStream, responseStream, ended);
         }
         catch (Exception exception) when (CallErrors.IsDeparture(exception, context))

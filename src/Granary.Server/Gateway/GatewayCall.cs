@@ -59,7 +59,7 @@ internal sealed class GatewayCall(HttpContext outer, GatewayMethod method, Reque
 
         // The whole answer is in memory already: the pipe need not hold it back.
         var answer = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
-        var response = new InnerResponse(answer.Writer);
+        var response = new InnerResponse(answer.Writer, outer.Response);
         var (context, inner) = InnerRequest.Create(outer, method.GrpcPath, PipeReader.Create(request), response);
         using (inner)
         {
@@ -98,7 +98,7 @@ internal sealed class GatewayCall(HttpContext outer, GatewayMethod method, Reque
         }
 
         var answers = new Pipe();
-        var response = new InnerResponse(answers.Writer);
+        var response = new InnerResponse(answers.Writer, outer.Response);
         var (context, inner) = InnerRequest.Create(outer, method.GrpcPath, body, response);
         using (inner)
         {

@@ -7,11 +7,14 @@ namespace Granary.Server.Gateway;
 internal sealed class InnerResponse : IHttpResponseFeature, IHttpResponseBodyFeature, IHttpResponseTrailersFeature
 {
     private readonly Stack<(Func<object, Task> Callback, object State)> _onStarting = new();
+    private readonly HttpResponse _outer;
     private readonly Stream _stream;
 
     /// <param name="body">Where the body goes.</param>
-    public InnerResponse(PipeWriter body)
+    /// <param name="outer">The HTTP response, which completes for both.</param>
+    public InnerResponse(PipeWriter body, HttpResponse outer)
     {
+        _outer = outer;
         Writer = new StartingWriter(body, this);
         _stream = Writer.AsStream(leaveOpen: true);
     }
@@ -50,10 +53,7 @@ internal sealed class InnerResponse : IHttpResponseFeature, IHttpResponseBodyFea
 
     public void OnStarting(Func<object, Task> callback, object state) => _onStarting.Push((callback, state));
 
-    public void OnCompleted(Func<object, Task> callback, object state)
-    {
-        // The HTTP request outside completes for both.
-    }
+    public void OnCompleted(Func<object, Task> callback, object state) => _outer.OnCompleted(callback, state);
 
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {

@@ -44,7 +44,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     public static async Task Run(ServerOptions options, CancellationToken cancellationToken)
     {
         await using var server = await Start(options, cancellationToken);
-        await server._app.WaitForShutdownAsync(cancellationToken);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, server._app.Lifetime.ApplicationStopping);
+        await Task.Delay(Timeout.Infinite, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Starts a server; it serves when this returns, and until it is disposed.</summary>
@@ -85,6 +86,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         using var tooLate = new CancellationTokenSource(ShutdownTimeout);
+        await Services.GetRequiredService<LastingCalls>().EndAll();
         await _app.StopAsync(tooLate.Token);
         await _app.DisposeAsync();
         _storage.Dispose();
