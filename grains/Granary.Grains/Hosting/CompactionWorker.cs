@@ -8,12 +8,16 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Grains.Hosting;
 
 /// <summary>Owns the removal of compacted history on this silo: in steps, with pauses, until the replica's compacted revision is reached.</summary>
-public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions options, ILogger<CompactionWorker> logger) : BackgroundService
+public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions options, TimeProvider time, ILogger<CompactionWorker> logger) : BackgroundService
 {
     private readonly PhysicalCompaction _compaction = new(replica, options.CompactionBatchLimit);
     private readonly SemaphoreSlim _wake = new(1);
     private readonly Lock _gate = new();
+    private long _lastDone;
     private TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>When the last compaction was done, in seconds since 1970; 0 when none was since the start.</summary>
+    public long LastDone => Interlocked.Read(ref _lastDone);
 
     /// <summary>Says that there may be something to remove.</summary>
     public void Wake() => _wake.Release();
@@ -81,10 +85,11 @@ public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions op
                 break;
             }
 
-            await Task.Delay(options.CompactionSleepInterval, stoppingToken);
+            await Task.Delay(options.CompactionSleepInterval, time, stoppingToken);
         }
 
         await Task.Run(_compaction.Reclaim, stoppingToken);
+        Interlocked.Exchange(ref _lastDone, time.GetUtcNow().ToUnixTimeSeconds());
         lock (_gate)
         {
             _finished.TrySetResult();

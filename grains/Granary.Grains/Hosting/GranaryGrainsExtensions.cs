@@ -27,6 +27,7 @@ public static class GranaryGrainsExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(options);
         services.AddSingleton<LatchTable>();
+        services.AddSingleton(new ScanSlots(2 * Environment.ProcessorCount, options.MaxWaitingScans));
         services.AddSingleton<CompactionWorker>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CompactionWorker>());
         services.AddGranarySerialization();

@@ -38,7 +38,7 @@ public static class KeyRangeMetrics
         Meter.CreateHistogram<double>("granary.range.duration", "s", "Time of a range at its grain.");
 
     internal static readonly UpDownCounter<int> ActiveScans =
-        Meter.CreateUpDownCounter<int>("granary.scans.active", description: "Scans of more than one step that are running.");
+        Meter.CreateUpDownCounter<int>("granary.scans.active", description: "Scans of more than one step that run, or wait for their turn.");
 
     internal static readonly Counter<int> AbandonedScans =
         Meter.CreateCounter<int>("granary.scans.abandoned", description: "Scans that were left because their caller had gone.");

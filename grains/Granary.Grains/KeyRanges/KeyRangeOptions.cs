@@ -18,6 +18,9 @@ public sealed record KeyRangeOptions
     /// <summary>How long a write to several ranges may hold them.</summary>
     public TimeSpan LatchLifetime { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Long scans that may wait for their turn; one more is answered "too many requests".</summary>
+    public int MaxWaitingScans { get; init; } = 1000;
+
     /// <summary>Events that one step of a compaction removes.</summary>
     public int CompactionBatchLimit { get; init; } = 1000;
 

@@ -12,7 +12,7 @@ namespace Granary.Grains.KeyRanges;
 
 /// <summary>Reads from this silo's replica. What is short is read in the turn, what is long goes on beside it, in steps.</summary>
 [StatelessWorker, Reentrant]
-internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeReaderGrain
+internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Grain, IKeyRangeReaderGrain
 {
     private const int PairsPerStep = 256;
 
@@ -43,21 +43,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
             }
         }
 
-        return new(Scan(() =>
-        {
-            using (view)
-            using (evaluation)
-            {
-                do
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                }
-                while (!evaluation.Step(PairsPerStep));
-
-                Count(start);
-                return evaluation.Response();
-            }
-        }));
+        return new(GoOn(view, evaluation, start, cancellationToken));
     }
 
     public ValueTask<RangeChunk> ReadChunk(RangeRequest request, ByteString from, int maxPairs, CancellationToken cancellationToken)
@@ -113,7 +99,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
     public ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
     {
         using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
-        return IsShort(request) ? new(Evaluate()) : new(Scan(Evaluate));
+        return IsShort(request) ? new(Evaluate()) : new(Scan(Evaluate, cancellationToken));
 
         TxnResponse Evaluate()
         {
@@ -121,6 +107,27 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
             var response = new BatchEvaluation(view).Txn(request, cancellationToken);
             KeyRangeMetrics.Txns.Add(1);
             return response;
+        }
+    }
+
+    private async Task<RangeResponse> GoOn(ReplicaView view, RangeEvaluation evaluation, long start, CancellationToken cancellationToken)
+    {
+        using (view)
+        using (evaluation)
+        {
+            return await Scan(
+                () =>
+                {
+                    do
+                    {
+                        cancellationToken.ThrowIfCancellationRequested();
+                    }
+                    while (!evaluation.Step(PairsPerStep));
+
+                    Count(start);
+                    return evaluation.Response();
+                },
+                cancellationToken);
         }
     }
 
@@ -134,12 +141,13 @@ internal sealed class KeyRangeReaderGrain(Replica replica) : Grain, IKeyRangeRea
         request.Compare.All(static compare => compare.RangeEnd.IsEmpty)
         && request.Success.Concat(request.Failure).All(static op => op.RequestRange.RangeEnd.IsEmpty || op.RequestRange.Limit is > 0 and <= PairsPerStep);
 
-    private static async Task<T> Scan<T>(Func<T> scan)
+    private async Task<T> Scan<T>(Func<T> scan, CancellationToken cancellationToken)
     {
         KeyRangeMetrics.ActiveScans.Add(1);
         try
         {
-            return await Task.Run(scan);
+            using var slot = await slots.Take(cancellationToken);
+            return await Task.Run(scan, cancellationToken);
         }
         catch (OperationCanceledException)
         {

@@ -24,6 +24,12 @@ internal sealed record ServerOptions
     /// <summary>Whether the time of each call is measured by method.</summary>
     public bool ExtensiveMetrics { get; init; }
 
+    /// <summary>How long a connection may say nothing at its beginning, and a request take for its headers.</summary>
+    public TimeSpan RequestHeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a connection without a call stays open.</summary>
+    public TimeSpan IdleConnectionTimeout { get; init; } = TimeSpan.FromMinutes(30);
+
     /// <summary>Whose pages may call by HTTP: origins, or * for all.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = ["*"];
 

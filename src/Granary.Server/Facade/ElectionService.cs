@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Granary.Protos;
 using Granary.Protos.Concurrency;
+using Granary.Server.Metrics;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
@@ -83,9 +84,10 @@ internal sealed class ElectionService(
         using var ended = lasting.Begin(context);
         try
         {
+            var responses = responseStream.Metered(context);
             while (true)
             {
-                await ObserveOne(request.Name, responseStream, ended.Token);
+                await ObserveOne(request.Name, responses, ended.Token);
             }
         }
         catch (Exception exception)

@@ -2,6 +2,7 @@ using Granary.Grains.Tracing;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Server.Configuration;
+using Granary.Server.Metrics;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
@@ -30,7 +31,7 @@ internal sealed class KvService(
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/ReadChunk");
         try
         {
-            await new RangeStreaming(router, member, options).Run(request, responseStream, context.CancellationToken);
+            await new RangeStreaming(router, member, options).Run(request, responseStream.Metered(context), context.CancellationToken);
         }
         catch (Exception exception)
         {

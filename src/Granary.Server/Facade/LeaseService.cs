@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
+using Granary.Server.Metrics;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
@@ -50,7 +51,7 @@ internal sealed class LeaseService(GrainRouter router, Member member, Quota quot
         try
         {
             using var ended = lasting.Begin(context);
-            await new KeepAliveCall(router, member).Run(requestStream, responseStream, ended);
+            await new KeepAliveCall(router, member).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
         }
         catch (Exception exception) when (CallErrors.IsDeparture(exception, context))
         {

@@ -122,7 +122,7 @@ internal sealed class MaintenanceService(
     {
         try
         {
-            await Task.Run(Reclaim, context.CancellationToken).WaitAsync(context.CancellationToken);
+            await Task.Run(() => replica.Reclaim(Enum.GetValues<Family>()), context.CancellationToken).WaitAsync(context.CancellationToken);
             return new DefragmentResponse();
         }
         catch (Exception exception)
@@ -142,16 +142,6 @@ internal sealed class MaintenanceService(
         not (DowngradeRequest.Types.DowngradeAction.Validate or DowngradeRequest.Types.DowngradeAction.Enable) => EtcdError.UnknownMethod,
         _ => IsVersion(request.Version) ? EtcdError.InvalidDowngradeTargetVersion : EtcdError.WrongDowngradeVersionFormat,
     });
-
-    private void Reclaim()
-    {
-        // What the current state still holds would not be given back.
-        replica.Refresh();
-        foreach (var family in Enum.GetValues<Family>())
-        {
-            replica.Store.Reclaim(family);
-        }
-    }
 
     // Two or three numbers.
     private static bool IsVersion(string text) =>

@@ -2,6 +2,7 @@ using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
+using Granary.Server.Metrics;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
@@ -27,7 +28,7 @@ internal sealed class WatchService(
         try
         {
             using var ended = lasting.Begin(context);
-            await new WatchCall(stream, outlet, watches.Hub, member, options, time).Run(requestStream, responseStream, ended);
+            await new WatchCall(stream, outlet, watches.Hub, member, options, time).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
         }
         catch (Exception exception) when (CallErrors.IsDeparture(exception, context))
         {

@@ -9,10 +9,6 @@ internal static class Listeners
     // Kestrel doubles its limit to bound the streams that it still tracks, in an int: more would turn into a small bound.
     private const uint MaxStreamsPerConnection = 1 << 29;
 
-    // A connection that says nothing, or goes on with a request so slowly, is closed.
-    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan IdleTimeout = TimeSpan.FromMinutes(30);
-
     public static void Configure(KestrelServerOptions kestrel, ServerOptions options)
     {
         // Every bound that etcd does not have would end or stall a client that etcd serves.
@@ -21,8 +17,8 @@ internal static class Listeners
         kestrel.Limits.MaxRequestBodySize = null;
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
-        kestrel.Limits.KeepAliveTimeout = IdleTimeout;
-        kestrel.Limits.RequestHeadersTimeout = HeadersTimeout;
+        kestrel.Limits.KeepAliveTimeout = options.IdleConnectionTimeout;
+        kestrel.Limits.RequestHeadersTimeout = options.RequestHeadersTimeout;
         kestrel.Limits.MaxRequestHeadersTotalSize = 1 << 20;
         kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 1 << 20;
         kestrel.Limits.Http2.MaxStreamsPerConnection = (int)Math.Min(options.MaxConcurrentStreams, MaxStreamsPerConnection);
@@ -31,12 +27,13 @@ internal static class Listeners
 
         var traffic = kestrel.ApplicationServices.GetRequiredService<ClientTraffic>();
         var onClientPort = options.ListenClientHttpUrls.Count > 0 ? ListenerPurpose.Grpc : ListenerPurpose.All;
-        Listen(kestrel, options.ListenClientUrls, onClientPort, traffic);
-        Listen(kestrel, options.ListenClientHttpUrls, ListenerPurpose.Http, traffic);
-        Listen(kestrel, options.ListenMetricsUrls, ListenerPurpose.Monitoring, traffic: null);
+        Listen(kestrel, options, options.ListenClientUrls, onClientPort, traffic);
+        Listen(kestrel, options, options.ListenClientHttpUrls, ListenerPurpose.Http, traffic);
+        Listen(kestrel, options, options.ListenMetricsUrls, ListenerPurpose.Monitoring, traffic: null);
     }
 
-    private static void Listen(KestrelServerOptions kestrel, IReadOnlyList<ListenUrl> urls, ListenerPurpose purpose, ClientTraffic? traffic)
+    private static void Listen(
+        KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<ListenUrl> urls, ListenerPurpose purpose, ClientTraffic? traffic)
     {
         foreach (var url in urls)
         {
@@ -57,7 +54,7 @@ internal static class Listeners
                 listen.Use(next => connection => traffic.Serve(connection, next));
             }
 
-            listen.ServeBoth(purpose, HeadersTimeout);
+            listen.ServeBoth(purpose, options.RequestHeadersTimeout);
         }
     }
 }

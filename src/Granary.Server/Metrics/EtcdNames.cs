@@ -9,6 +9,7 @@ internal static class EtcdNames
 {
     private static readonly double[] DiskSeconds = [.. Doubling(0.001, 14)];
     private static readonly double[] DurationSeconds = [.. Doubling(0.0001, 20)];
+    private static readonly double[] TotalSeconds = [.. Doubling(0.1, 13)];
     private static readonly double[] PauseMilliseconds = [.. Doubling(1, 13)];
     private static readonly double[] TotalMilliseconds = [.. Doubling(100, 14)];
     private static readonly double[] TtlSeconds = [.. Doubling(1, 24)];
@@ -45,6 +46,8 @@ internal static class EtcdNames
             new("etcd_mvcc_hash_duration_seconds", DurationSeconds),
             new("etcd_mvcc_hash_rev_duration_seconds", DurationSeconds),
         ],
+        ["granary.reclaim.duration"] = [new("etcd_disk_backend_defrag_duration_seconds", TotalSeconds)],
+        ["granary.reclaims.running"] = [new("etcd_disk_defrag_inflight")],
         ["granary.watch.streams"] = [new("etcd_debugging_mvcc_watch_stream_total")],
         ["granary.watch.watchers"] = [new("etcd_debugging_mvcc_watcher_total")],
         ["granary.watch.watchers.behind"] = [new("etcd_debugging_mvcc_slow_watcher_total")],
@@ -62,7 +65,7 @@ internal static class EtcdNames
     /// <summary>As many of an instrument's names as any has.</summary>
     public static int MostNames { get; } = ByInstrument.Values.Max(names => names.Length);
 
-    public static double[] BoundsOf(string? unit) => unit switch { "s" => DurationSeconds, "ms" => TotalMilliseconds, _ => [.. Doubling(1, 13)] };
+    public static double[] BoundsOf(string? unit) => unit == "s" ? DurationSeconds : [.. Doubling(1, 13)];
 
     private static IEnumerable<double> Doubling(double first, int count) => Enumerable.Range(0, count).Select(i => Math.Round(first * (1L << i), 7));
 }

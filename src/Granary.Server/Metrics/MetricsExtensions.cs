@@ -14,6 +14,9 @@ internal static class MetricsExtensions
 {
     public const string Path = "/metrics";
 
+    // What etcd measures in these is given out under its name only: Prometheus counts in seconds.
+    private const string Milliseconds = "ms";
+
     public static void AddGranaryMetrics(this IServiceCollection services)
     {
         services.AddMetrics();
@@ -27,7 +30,8 @@ internal static class MetricsExtensions
                     RpcMetrics.MeterName, ServerInstruments.MeterName, ProcessInstruments.MeterName)
                 .AddMeter("Microsoft.Orleans", "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel")
                 .SetMaxMetricStreams(2000)
-                .AddView(static instrument => IsOurs(instrument) ? Named(instrument, instrument.Name, EtcdNames.BoundsOf(instrument.Unit)) : null);
+                .AddView(static instrument =>
+                    IsOurs(instrument) && instrument.Unit != Milliseconds ? Named(instrument, instrument.Name, EtcdNames.BoundsOf(instrument.Unit)) : null);
             for (var i = 0; i < EtcdNames.MostNames; i++)
             {
                 var which = i;

@@ -17,6 +17,10 @@ internal sealed class RpcMetrics
     // Clients may send whatever they like as their version.
     private const int MaxClientVersions = 32;
 
+    // How etcd calls those of its streams that it counts the failures of.
+    private static readonly (string Path, string Name)[] StreamApis =
+        [("/etcdserverpb.Watch/Watch", "watch"), ("/etcdserverpb.Lease/LeaseKeepAlive", "lease-keepalive")];
+
     private readonly FrozenDictionary<string, RpcMethodMetrics> _methods;
     private readonly ConcurrentDictionary<(string Version, bool IsStream), StrongBox> _clients = new();
     private readonly Histogram<double>? _handling;
@@ -32,6 +36,7 @@ internal sealed class RpcMetrics
         meter.CreateObservableCounter("grpc_server_msg_sent_total", () => Each(method => method.MessagesSent), description: "Messages that were sent to clients.");
         meter.CreateObservableCounter("grpc_server_handled_total", Handled, description: "Calls that ended, by their status.");
         meter.CreateObservableCounter("etcd_server_client_requests_total", ClientRequests, description: "Calls by the version that the client gives.");
+        meter.CreateObservableCounter("etcd_network_server_stream_failures_total", StreamFailures, description: "Streams that ended by a fault and not by their client.");
         _handling = withDurations
             ? meter.CreateHistogram<double>("grpc_server_handling_seconds", description: "Time from a call's beginning to its end.")
             : null;
@@ -73,6 +78,13 @@ internal sealed class RpcMetrics
 
     private IEnumerable<Measurement<long>> ClientRequests() => _clients.Select(client => new Measurement<long>(
         client.Value.Value, new("type", client.Key.IsStream ? "stream" : Unary), new("client_api_version", client.Key.Version)));
+
+    private IEnumerable<Measurement<long>> StreamFailures() => StreamApis
+        .Where(api => _methods.ContainsKey(api.Path))
+        .Select(api => new Measurement<long>(
+            Enum.GetValues<StatusCode>().Where(code => code is not (StatusCode.OK or StatusCode.Cancelled)).Sum(_methods[api.Path].Handled),
+            new("API", api.Name),
+            new("Type", "receive")));
 
     // As Go spells it.
     private static string NameOf(StatusCode code) => code == StatusCode.Cancelled ? "Canceled" : code.ToString();

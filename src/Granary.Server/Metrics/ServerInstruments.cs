@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Granary.Grains.Hosting;
 using Granary.Grains.Watches;
 using Granary.Log.Commits;
 using Granary.Protos;
@@ -17,7 +18,13 @@ internal sealed class ServerInstruments
     private readonly Meter _meter;
 
     public ServerInstruments(
-        Replica replica, ICommitLog log, WatchStreams watches, ClientTraffic traffic, ServerOptions options, IMeterFactory meters)
+        Replica replica,
+        ICommitLog log,
+        WatchStreams watches,
+        CompactionWorker compaction,
+        ClientTraffic traffic,
+        ServerOptions options,
+        IMeterFactory meters)
     {
         _replica = replica;
         _meter = meters.Create(MeterName);
@@ -26,6 +33,7 @@ internal sealed class ServerInstruments
 
         Gauge("etcd_debugging_mvcc_current_revision", "The store's revision.", () => replica.State.Revision);
         Gauge("etcd_debugging_mvcc_compact_revision", "The compacted revision.", () => replica.State.CompactedRevision);
+        Gauge("etcd_debugging_mvcc_db_compaction_last", "When the last compaction was done, in seconds since 1970.", () => compaction.LastDone);
         Gauge("etcd_debugging_mvcc_pending_events_total", "Watch responses that wait for their clients.", () => watches.WaitingResponses);
         Gauge("etcd_debugging_auth_revision", "The revision of users and roles.", static () => 1);
         Gauge(

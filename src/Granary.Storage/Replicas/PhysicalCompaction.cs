@@ -92,12 +92,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
     }
 
     /// <summary>Gives the freed space back to the file system.</summary>
-    public void Reclaim()
-    {
-        replica.Refresh();
-        replica.Store.Reclaim(Family.Events);
-        replica.Store.Reclaim(Family.History);
-    }
+    public void Reclaim() => replica.Reclaim(Family.Events, Family.History);
 
     private static long ReadDone(Replica replica)
     {

@@ -148,6 +148,27 @@ public sealed class Replica : IDisposable
         }
     }
 
+    /// <summary>Gives back the space of what was deleted in some families, beside the traffic. Takes its time.</summary>
+    public void Reclaim(params ReadOnlySpan<Family> families)
+    {
+        StorageMetrics.RunningReclaims.Add(1);
+        var start = Stopwatch.GetTimestamp();
+        try
+        {
+            // What the current state still holds would not be given back.
+            Refresh();
+            foreach (var family in families)
+            {
+                _store.Reclaim(family);
+            }
+        }
+        finally
+        {
+            StorageMetrics.RunningReclaims.Add(-1);
+            StorageMetrics.Reclaim.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+    }
+
     /// <summary>Puts the state on stable storage; returns the applied index that is safe there at least.</summary>
     public long Flush()
     {

@@ -18,6 +18,12 @@ public static class StorageMetrics
 
     internal static readonly Histogram<double> Hash = Meter.CreateHistogram<double>("granary.hash.duration", "s", "Time of a checksum over all pairs.");
 
+    internal static readonly Histogram<double> Reclaim = Meter.CreateHistogram<double>(
+        "granary.reclaim.duration", "s", "Time to give back the space of what was deleted.");
+
+    internal static readonly UpDownCounter<int> RunningReclaims =
+        Meter.CreateUpDownCounter<int>("granary.reclaims.running", description: "Defragmentations at work.");
+
     internal static readonly Histogram<double> Compaction = Meter.CreateHistogram<double>(
         "granary.compaction.duration", "ms", "Time of a compaction, pauses included.");
 

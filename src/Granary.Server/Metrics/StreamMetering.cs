@@ -1,0 +1,49 @@
+using Grpc.Core;
+
+namespace Granary.Server.Metrics;
+
+/// <summary>Counts the messages of a stream as they come and go.</summary>
+internal static class StreamMetering
+{
+    public static IAsyncStreamReader<T> Metered<T>(this IAsyncStreamReader<T> requests, ServerCallContext context) =>
+        MethodOf(context) is { } method ? new Reader<T>(requests, method) : requests;
+
+    public static IServerStreamWriter<T> Metered<T>(this IServerStreamWriter<T> responses, ServerCallContext context) =>
+        MethodOf(context) is { } method ? new Writer<T>(responses, method) : responses;
+
+    // Set where the call was counted as begun.
+    private static RpcMethodMetrics? MethodOf(ServerCallContext context) => context.GetHttpContext().Features.Get<RpcMethodMetrics>();
+
+    private sealed class Reader<T>(IAsyncStreamReader<T> inner, RpcMethodMetrics method) : IAsyncStreamReader<T>
+    {
+        public T Current => inner.Current;
+
+        public async Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            var has = await inner.MoveNext(cancellationToken);
+            if (has)
+            {
+                method.CountReceived();
+            }
+
+            return has;
+        }
+    }
+
+    private sealed class Writer<T>(IServerStreamWriter<T> inner, RpcMethodMetrics method) : IServerStreamWriter<T>
+    {
+        public WriteOptions? WriteOptions
+        {
+            get => inner.WriteOptions;
+            set => inner.WriteOptions = value;
+        }
+
+        public Task WriteAsync(T message) => WriteAsync(message, CancellationToken.None);
+
+        public Task WriteAsync(T message, CancellationToken cancellationToken)
+        {
+            method.CountSent();
+            return inner.WriteAsync(message, cancellationToken);
+        }
+    }
+}
