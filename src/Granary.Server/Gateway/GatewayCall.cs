@@ -151,23 +151,19 @@ internal sealed class GatewayCall(HttpContext outer, GatewayMethod method, Reque
         {
             var read = await answers.ReadAsync(outer.RequestAborted);
             var buffer = read.Buffer;
-            var writes = false;
             while (GrpcFrames.Read(ref buffer, method.Output) is { } message)
             {
-                if (!outer.Response.HasStarted && !writes)
+                if (!outer.Response.HasStarted)
                 {
                     PrepareAnswer();
                 }
 
-                writes = true;
+                // A chunk each: there are clients that take a chunk for a line.
                 Write(outer.Response.BodyWriter, message);
+                await outer.Response.BodyWriter.FlushAsync(outer.RequestAborted);
             }
 
             answers.AdvanceTo(buffer.Start, buffer.End);
-            if (writes)
-            {
-                await outer.Response.BodyWriter.FlushAsync(outer.RequestAborted);
-            }
 
             if (read.IsCompleted)
             {
