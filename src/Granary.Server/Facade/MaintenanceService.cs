@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Maintenance service: so far what clients ask for when they connect.</summary>
-internal sealed class MaintenanceService(Replica replica, ICommitLog log, Member member, ServerOptions options) : Maintenance.MaintenanceBase
+internal sealed class MaintenanceService(Replica replica, ICommitLog log, Member member, ServerOptions options, SnapshotCall snapshots) : Maintenance.MaintenanceBase
 {
     public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context)
     {
@@ -39,4 +39,7 @@ internal sealed class MaintenanceService(Replica replica, ICommitLog log, Member
         request.Action == AlarmRequest.Types.AlarmAction.Get
             ? Task.FromResult(new AlarmResponse { Header = member.Complete(new ResponseHeader { Revision = replica.State.Revision }) })
             : base.Alarm(request, context);
+
+    public override Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context) =>
+        snapshots.Run(responseStream, context);
 }

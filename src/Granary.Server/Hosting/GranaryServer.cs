@@ -127,6 +127,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton<LockService>();
         builder.Services.AddSingleton<ElectionService>();
         builder.Services.AddSingleton<MaintenanceService>();
+        builder.Services.AddSingleton<SnapshotCall>();
         builder.Services.AddSingleton<ClusterService>();
         builder.Services.AddGrpc(grpc =>
         {

@@ -249,7 +249,13 @@ public sealed unsafe class RocksStore : IStore
         public IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end)
         {
             store.Enter();
-            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), end);
+            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), end, once: false);
+        }
+
+        public IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default)
+        {
+            store.Enter();
+            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), null, once: true);
         }
 
         public void Dispose()
@@ -276,13 +282,14 @@ public sealed unsafe class RocksStore : IStore
         private bool _started;
         private bool _disposed;
 
-        public Cursor(RocksStore store, nint family, Snapshot snapshot, byte[] start, byte[]? end)
+        public Cursor(RocksStore store, nint family, Snapshot snapshot, byte[] start, byte[]? end, bool once)
         {
             _store = store;
             _start = start;
             var native = RocksDbSharp.Native.Instance;
             _options = OptionsOf(snapshot);
             native.rocksdb_readoptions_set_auto_readahead_size(_options, 1);
+            native.rocksdb_readoptions_set_fill_cache(_options, once ? (byte)0 : (byte)1);
             if (end is not null)
             {
                 _end = GCHandle.Alloc(end, GCHandleType.Pinned);
