@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Granary.Storage.Checksums;
 
 namespace Granary.Log.Segments;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Granary.Server.Commands;
 using Granary.Server.Hosting;
 
 namespace Granary.Server.Configuration;
@@ -19,6 +20,7 @@ internal static class CommandLine
         }
 
         root.Subcommands.Add(serve);
+        root.Subcommands.Add(SnapshotCommand.Create());
         foreach (var option in root.Options.OfType<VersionOption>().ToArray())
         {
             root.Options.Remove(option);

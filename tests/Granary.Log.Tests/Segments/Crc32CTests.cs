@@ -1,4 +1,4 @@
-using Granary.Log.Segments;
+using Granary.Storage.Checksums;
 
 namespace Granary.Log.Tests.Segments;
 

@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
 using System.Numerics;
 
-namespace Granary.Log.Segments;
+namespace Granary.Storage.Checksums;
 
 /// <summary>CRC-32C (Castagnoli) by the processor's own instruction.</summary>
-internal static class Crc32C
+public static class Crc32C
 {
+    /// <summary>The checksum of the bytes.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => Continue(0, bytes);
 
     /// <summary>The checksum of what <paramref name="before"/> covers, followed by <paramref name="bytes"/>.</summary>
