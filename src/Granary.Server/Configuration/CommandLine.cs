@@ -21,6 +21,8 @@ internal static class CommandLine
 
         root.Subcommands.Add(serve);
         root.Subcommands.Add(SnapshotCommand.Create());
+        root.Subcommands.Add(CheckCommand.Create());
+        root.Subcommands.Add(ImportCommand.Create());
         foreach (var option in root.Options.OfType<VersionOption>().ToArray())
         {
             root.Options.Remove(option);

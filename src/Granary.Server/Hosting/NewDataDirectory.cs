@@ -11,6 +11,8 @@ internal sealed class NewDataDirectory : IDisposable
 {
     private const string UnfinishedSuffix = ".unfinished";
 
+    private const string DownloadName = "snapshot.db";
+
     private readonly string _target;
     private readonly DirectoryLock _lock;
     private bool _lockHeld = true;
@@ -25,6 +27,9 @@ internal sealed class NewDataDirectory : IDisposable
 
     /// <summary>Where it is made. What an earlier attempt left there is gone.</summary>
     public DataDirectory Unfinished { get; }
+
+    /// <summary>A file for what is fetched before it is loaded; gone when the directory is complete.</summary>
+    public string Download => Path.Combine(Unfinished.Path, DownloadName);
 
     /// <exception cref="SettingsException">The place is taken, or cannot be used.</exception>
     public static NewDataDirectory Begin(string path)
@@ -51,6 +56,7 @@ internal sealed class NewDataDirectory : IDisposable
             Directory.Delete(unfinished.Store, recursive: true);
         }
 
+        File.Delete(Path.Combine(unfinished.Path, DownloadName));
         return new NewDataDirectory(target, unfinished, held);
     }
 
@@ -59,6 +65,7 @@ internal sealed class NewDataDirectory : IDisposable
     public void Complete()
     {
         Release();
+        File.Delete(Download);
         File.Delete(Path.Combine(Unfinished.Path, DirectoryLock.FileName));
         DiskLogFiles.Instance.SyncDirectory(Unfinished.Path);
         if (Directory.Exists(_target))

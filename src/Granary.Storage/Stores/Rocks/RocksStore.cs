@@ -27,7 +27,11 @@ public sealed unsafe class RocksStore : IStore
     public RocksStore(RocksStoreOptions options)
     {
         _directory = options.Directory;
-        Directory.CreateDirectory(options.Directory);
+        if (!options.ReadOnly)
+        {
+            Directory.CreateDirectory(options.Directory);
+        }
+
         var cache = Cache.CreateLru((ulong)options.BlockCacheBytes);
         _options = new DbOptions()
             .SetCreateIfMissing()
@@ -63,7 +67,9 @@ public sealed unsafe class RocksStore : IStore
 
         try
         {
-            _db = RocksDb.Open(_options, options.Directory, families);
+            _db = options.ReadOnly
+                ? RocksDb.OpenReadOnly(_options, options.Directory, families, false)
+                : RocksDb.Open(_options, options.Directory, families);
         }
         catch (RocksDbException exception)
         {
