@@ -57,10 +57,14 @@ public sealed class SnapshotExport : IDisposable
     /// <param name="directory">Where temporary files may be: as large as the data, and gone with the process at the latest.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="InvalidDataException">The state contradicts itself.</exception>
-    public static async Task<SnapshotExport> Gather(
-        ReplicaView view, SnapshotMember member, string directory, CancellationToken cancellationToken)
+    public static Task<SnapshotExport> Gather(
+        ReplicaView view, SnapshotMember member, string directory, CancellationToken cancellationToken) =>
+        Gather(view, member, directory, OrderingMemory.Default, cancellationToken);
+
+    internal static async Task<SnapshotExport> Gather(
+        ReplicaView view, SnapshotMember member, string directory, OrderingMemory memory, CancellationToken cancellationToken)
     {
-        var records = await OrderedRecords.Gather(view.Snapshot, view.CompactedRevision, directory, cancellationToken);
+        var records = await OrderedRecords.Gather(view.Snapshot, view.CompactedRevision, directory, memory, cancellationToken);
         var export = new SnapshotExport(view, member, records, directory);
         try
         {
@@ -171,7 +175,7 @@ public sealed class SnapshotExport : IDisposable
         writer.BeginBucket(EtcdBackend.Meta);
         writer.Add(EtcdBackend.ConfState, Encoding.ASCII.GetBytes($$"""{"voters":[{{_member.Id}}],"auto_leave":false}"""));
         writer.Add(EtcdBackend.ConsistentIndex, BigEndian((ulong)_state.AppliedIndex));
-        if (_state.CompactedRevision > 0)
+        if (_state.CompactedRevision >= 0)
         {
             var compacted = new byte[RevisionKey.Bytes];
             new RevisionKey(_state.CompactedRevision, 0, false).Write(compacted);

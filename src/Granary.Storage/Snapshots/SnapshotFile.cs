@@ -129,9 +129,6 @@ public sealed class SnapshotFile : IDisposable
                 StorageVersion = Encoding.UTF8.GetString(meta.Value);
             }
         }
-
-        // etcd says 0 where nothing was compacted.
-        CompactedRevision = CompactedRevision == 0 ? -1 : CompactedRevision;
     }
 
     private void ReadAuthState()

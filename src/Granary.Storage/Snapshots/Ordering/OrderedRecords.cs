@@ -9,20 +9,17 @@ namespace Granary.Storage.Snapshots.Ordering;
 /// </summary>
 internal sealed class OrderedRecords : IDisposable
 {
-    // Two of them: one is filled while the other is sorted and written.
-    private const int RunBufferBytes = 10 << 20;
-    private const int SpoolBufferBytes = 1 << 20;
-    private const int MergeBufferBytes = 8 << 20;
-
+    private readonly OrderingMemory _memory;
     private readonly Spool _data;
     private readonly Spool _index;
     private readonly List<SortedRun> _runs = [];
 
-    private OrderedRecords(string directory)
+    private OrderedRecords(string directory, OrderingMemory memory)
     {
-        _data = new Spool(directory, SpoolBufferBytes);
-        _index = new Spool(directory, SpoolBufferBytes / 4);
-        Events = new EventScan(directory);
+        _memory = memory;
+        _data = new Spool(directory, memory.SpoolBytes);
+        _index = new Spool(directory, memory.SpoolBytes / 4);
+        Events = new EventScan(directory, memory.SpoolBytes / 4);
     }
 
     internal EventScan Events { get; }
@@ -30,11 +27,12 @@ internal sealed class OrderedRecords : IDisposable
     /// <param name="snapshot">The state; no longer needed afterwards.</param>
     /// <param name="compactedRevision">What cannot be read there or later is left out.</param>
     /// <param name="directory">Where temporary files may be.</param>
+    /// <param name="memory">How much memory to take.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<OrderedRecords> Gather(
-        IStoreSnapshot snapshot, long compactedRevision, string directory, CancellationToken cancellationToken)
+        IStoreSnapshot snapshot, long compactedRevision, string directory, OrderingMemory memory, CancellationToken cancellationToken)
     {
-        var records = new OrderedRecords(directory);
+        var records = new OrderedRecords(directory, memory);
         try
         {
             // The two read different families, and take about as long.
@@ -60,7 +58,7 @@ internal sealed class OrderedRecords : IDisposable
 
     /// <summary>A pass over all records; without data only their places and sizes.</summary>
     public RecordCursor Read(bool withData) =>
-        new(new RunMerge(_runs, withData ? _data : null, _index, MergeBufferBytes), Events.ReadOrders(), Events.ReadTombstones(), withData);
+        new(new RunMerge(_runs, withData ? _data : null, _index, _memory.MergeBytes), Events.ReadOrders(), Events.ReadTombstones(), withData);
 
     public void Dispose()
     {
@@ -72,7 +70,7 @@ internal sealed class OrderedRecords : IDisposable
     private async Task GatherPairs(IStoreSnapshot snapshot, long compactedRevision, CancellationToken cancellationToken)
     {
         using var pairs = new StoredPairs(snapshot, compactedRevision);
-        var filling = new RunBuffer(RunBufferBytes);
+        var filling = new RunBuffer(_memory.RunBytes);
         RunBuffer? spare = null;
         Task<RunBuffer> spilling = Task.FromResult(filling);
         var spilled = false;
@@ -81,7 +79,7 @@ internal sealed class OrderedRecords : IDisposable
             while (Fill(pairs, filling, cancellationToken))
             {
                 var full = filling;
-                filling = spilled ? await spilling : spare ??= new RunBuffer(RunBufferBytes);
+                filling = spilled ? await spilling : spare ??= new RunBuffer(_memory.RunBytes);
                 spilled = true;
                 spilling = Task.Run(
                     () =>

@@ -4,7 +4,7 @@ namespace Granary.Storage.Snapshots.Ordering;
 internal sealed class RunBuffer(int bytes)
 {
     private byte[] _data = new byte[bytes];
-    private Entry[] _entries = new Entry[bytes / 256];
+    private Entry[] _entries = new Entry[Math.Max(16, bytes / 256)];
     private int _length;
     private int _count;
     private bool _isSorted = true;
