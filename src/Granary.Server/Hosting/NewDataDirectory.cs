@@ -40,7 +40,7 @@ internal sealed class NewDataDirectory : IDisposable
             throw new SettingsException($"{target} exists already and is not empty: name a new directory, nothing is ever restored over data");
         }
 
-        var unfinished = DataDirectory.Open(target + UnfinishedSuffix);
+        var unfinished = DataDirectory.BeginUnfinished(target + UnfinishedSuffix);
         DirectoryLock held;
         try
         {
@@ -67,6 +67,7 @@ internal sealed class NewDataDirectory : IDisposable
         Release();
         File.Delete(Download);
         File.Delete(Path.Combine(Unfinished.Path, DirectoryLock.FileName));
+        Unfinished.MarkFinished();
         DiskLogFiles.Instance.SyncDirectory(Unfinished.Path);
         if (Directory.Exists(_target))
         {
