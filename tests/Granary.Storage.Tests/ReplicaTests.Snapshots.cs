@@ -181,10 +181,11 @@ public abstract partial class ReplicaTests
         using var export = SnapshotExport.Gather(view, Member, Path.GetTempPath(), memory, Stop).GetAwaiter().GetResult();
         using var file = File.Create(path);
         using var hash = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
-        while (export.Read(1000) is { IsEmpty: false } part)
+        var buffer = Array.Empty<byte>();
+        for (var read = export.Read(ref buffer, 1000); read > 0; read = export.Read(ref buffer, 1000))
         {
-            file.Write(part.Span);
-            hash.AppendData(part.Span);
+            file.Write(buffer, 0, read);
+            hash.AppendData(buffer, 0, read);
         }
 
         Assert.Equal(export.Layout.SizeBytes, file.Length);

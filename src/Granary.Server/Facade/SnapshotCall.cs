@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Threading.Channels;
 using Google.Protobuf;
 using Granary.Protos;
 using Granary.Server.Configuration;
@@ -15,6 +16,7 @@ namespace Granary.Server.Facade;
 internal sealed class SnapshotCall(Replica replica, ServerOptions options, CallErrors errors) : IDisposable
 {
     private const int BlobBytes = 64 << 10;
+    private const int Buffers = 4;
 
     private readonly SemaphoreSlim _gathering = new(1);
 
@@ -53,13 +55,30 @@ internal sealed class SnapshotCall(Replica replica, ServerOptions options, CallE
     private static async Task Send(SnapshotExport export, IServerStreamWriter<SnapshotResponse> target, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var left = export.Layout.SizeBytes;
-        while (left > 0)
+        var full = Channel.CreateBounded<ArraySegment<byte>>(Buffers);
+        var empty = Channel.CreateBounded<byte[]>(Buffers);
+        for (var i = 0; i < Buffers; i++)
         {
-            var blob = export.Read(BlobBytes);
-            hash.AppendData(blob.Span);
-            left -= blob.Length;
-            await Send(blob, left);
+            empty.Writer.TryWrite(new byte[BlobBytes]);
+        }
+
+        // Pages are made and hashed while those before them are on their way.
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var making = Task.Run(() => Make(export, hash, empty.Reader, full.Writer, ends.Token), CancellationToken.None);
+        try
+        {
+            var left = export.Layout.SizeBytes;
+            await foreach (var blob in full.Reader.ReadAllAsync(cancellationToken))
+            {
+                left -= blob.Count;
+                await Send(blob, left);
+                empty.Writer.TryWrite(blob.Array!);
+            }
+        }
+        finally
+        {
+            await ends.CancelAsync();
+            await making;
         }
 
         await Send(hash.GetHashAndReset(), 0);
@@ -73,5 +92,31 @@ internal sealed class SnapshotCall(Replica replica, ServerOptions options, CallE
                 Version = ProductVersion.EtcdStorage,
             },
             cancellationToken);
+    }
+
+    private static async Task Make(
+        SnapshotExport export, IncrementalHash hash, ChannelReader<byte[]> empty, ChannelWriter<ArraySegment<byte>> full, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var buffer = await empty.ReadAsync(cancellationToken);
+                var length = export.Read(ref buffer, BlobBytes);
+                if (length == 0)
+                {
+                    break;
+                }
+
+                hash.AppendData(buffer, 0, length);
+                await full.WriteAsync(new ArraySegment<byte>(buffer, 0, length), cancellationToken);
+            }
+
+            full.Complete();
+        }
+        catch (Exception exception)
+        {
+            full.TryComplete(exception);
+        }
     }
 }

@@ -2,16 +2,21 @@ using System.Buffers;
 
 namespace Granary.Storage.Snapshots;
 
-/// <summary>Pages that were written and not sent yet. Keeps its memory.</summary>
-internal sealed class PageBuffer(int capacity) : IBufferWriter<byte>
+/// <summary>Pages that were written and not taken yet.</summary>
+internal sealed class PageBuffer : IBufferWriter<byte>
 {
-    private byte[] _bytes = new byte[capacity];
+    private byte[] _bytes = [];
 
     public int Length { get; private set; }
 
-    public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
-
-    public void Clear() => Length = 0;
+    /// <summary>Hands over what was written and goes on with the memory that it is given.</summary>
+    public int Exchange(ref byte[] buffer)
+    {
+        (_bytes, buffer) = (buffer, _bytes);
+        var length = Length;
+        Length = 0;
+        return length;
+    }
 
     public void Advance(int count) => Length += count;
 

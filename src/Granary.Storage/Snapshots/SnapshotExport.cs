@@ -27,7 +27,7 @@ public sealed class SnapshotExport : IDisposable
     private readonly (bool IsEnabled, ulong Revision) _auth;
     private readonly List<(byte[] Name, byte[] Message)> _users;
     private readonly List<(byte[] Name, byte[] Message)> _roles;
-    private readonly PageBuffer _pages = new(64 << 10);
+    private readonly PageBuffer _pages = new();
     private IEnumerator<bool>? _steps;
 
     private SnapshotExport(ReplicaView view, SnapshotMember member, OrderedRecords records, string directory)
@@ -78,16 +78,17 @@ public sealed class SnapshotExport : IDisposable
         }
     }
 
-    /// <summary>The next <paramref name="minBytes"/> or a little more, valid until the next call; less at the end, and then nothing.</summary>
-    public ReadOnlyMemory<byte> Read(int minBytes)
+    /// <summary>Gives the next <paramref name="minBytes"/> or a little more, less at the end; returns how many, and then 0.</summary>
+    /// <param name="buffer">Exchanged for one with these bytes.</param>
+    /// <param name="minBytes">How many there should be.</param>
+    public int Read(ref byte[] buffer, int minBytes)
     {
-        _pages.Clear();
         _steps ??= Steps(BoltWriter.To(_pages, Layout), withData: true).GetEnumerator();
         while (_pages.Length < minBytes && _steps.MoveNext())
         {
         }
 
-        return _pages.Written;
+        return _pages.Exchange(ref buffer);
     }
 
     public void Dispose()

@@ -11,6 +11,9 @@ public sealed unsafe class RocksStore : IStore
 {
     private static readonly Family[] Families = Enum.GetValues<Family>();
 
+    // Of a cursor over a whole family.
+    private const int ReadaheadBytes = 1 << 20;
+
     private readonly RocksDb _db;
     private readonly DbOptions _options;
     private readonly WriteOptions _writeOptions;
@@ -288,14 +291,28 @@ public sealed unsafe class RocksStore : IStore
         private bool _started;
         private bool _disposed;
 
+        // Where the current entry is, once somebody has asked; each question is a call into the library.
+        private nint _key;
+        private nuint _keyBytes;
+        private nint _value;
+        private nuint _valueBytes;
+
         public Cursor(RocksStore store, nint family, Snapshot snapshot, byte[] start, byte[]? end, bool once)
         {
             _store = store;
             _start = start;
             var native = RocksDbSharp.Native.Instance;
             _options = OptionsOf(snapshot);
-            native.rocksdb_readoptions_set_auto_readahead_size(_options, 1);
-            native.rocksdb_readoptions_set_fill_cache(_options, once ? (byte)0 : (byte)1);
+            if (once)
+            {
+                native.rocksdb_readoptions_set_fill_cache(_options, 0);
+                native.rocksdb_readoptions_set_readahead_size(_options, ReadaheadBytes);
+            }
+            else
+            {
+                native.rocksdb_readoptions_set_auto_readahead_size(_options, 1);
+            }
+
             if (end is not null)
             {
                 _end = GCHandle.Alloc(end, GCHandleType.Pinned);
@@ -309,8 +326,12 @@ public sealed unsafe class RocksStore : IStore
         {
             get
             {
-                var key = RocksDbSharp.Native.Instance.rocksdb_iter_key(_iterator, out nuint length);
-                return new ReadOnlySpan<byte>((void*)key, (int)length);
+                if (_key == 0)
+                {
+                    _key = RocksDbSharp.Native.Instance.rocksdb_iter_key(_iterator, out _keyBytes);
+                }
+
+                return new ReadOnlySpan<byte>((void*)_key, (int)_keyBytes);
             }
         }
 
@@ -318,8 +339,12 @@ public sealed unsafe class RocksStore : IStore
         {
             get
             {
-                var value = RocksDbSharp.Native.Instance.rocksdb_iter_value(_iterator, out nuint length);
-                return new ReadOnlySpan<byte>((void*)value, (int)length);
+                if (_value == 0)
+                {
+                    _value = RocksDbSharp.Native.Instance.rocksdb_iter_value(_iterator, out _valueBytes);
+                }
+
+                return new ReadOnlySpan<byte>((void*)_value, (int)_valueBytes);
             }
         }
 
@@ -365,6 +390,8 @@ public sealed unsafe class RocksStore : IStore
 
         private bool IsValid()
         {
+            _key = 0;
+            _value = 0;
             if (RocksDbSharp.Native.Instance.rocksdb_iter_valid(_iterator) != 0)
             {
                 return true;
