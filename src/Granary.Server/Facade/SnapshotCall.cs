@@ -46,6 +46,11 @@ internal sealed class SnapshotCall(Replica replica, ServerOptions options, CallE
             var directory = options.Engine == Engine.Memory ? Path.GetTempPath() : options.EffectiveDataDirectory;
             return await SnapshotExport.Gather(view, member, directory, cancellationToken);
         }
+        catch (IOException exception)
+        {
+            throw new RpcException(new Status(
+                StatusCode.ResourceExhausted, $"a snapshot needs room for a temporary file as large as itself: {exception.Message}"));
+        }
         finally
         {
             _gathering.Release();

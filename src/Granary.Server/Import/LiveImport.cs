@@ -90,14 +90,24 @@ internal sealed class LiveImport(EtcdEndpoint source, EtcdEndpoint target, bool 
     }
 
     /// <summary>Writes what differs between source and target; returns the revision of the source that was copied.</summary>
-    private Task<long> Copy(CancellationToken cancellationToken) => ConsoleProgress.Run(async progress =>
+    private async Task<long> Copy(CancellationToken cancellationToken)
     {
         var (revision, count) = await KeyPages.Look(source, cancellationToken);
         var there = await KeyPages.Look(target, cancellationToken);
-        var copied = progress.Begin($"copying {source.Address} to {target.Address}", count);
+        var (written, extra) = await ConsoleProgress.Run(progress => Copy(
+            Differences(revision, there.Revision, progress.Begin($"copying {source.Address} to {target.Address}", count), cancellationToken),
+            cancellationToken));
+        await Console.Error.WriteLineAsync(
+            $"granary: the target has all {count} keys of revision {revision}; {written} were written"
+            + (extra > 0 ? $"; {extra} that only the target has were left alone, --delete removes them" : ""));
+        return revision;
+    }
+
+    private async Task<(long Written, long Extra)> Copy(IAsyncEnumerable<PairDifference> differences, CancellationToken cancellationToken)
+    {
         long written = 0;
         long extra = 0;
-        await foreach (var difference in Differences(revision, there.Revision, copied, cancellationToken))
+        await foreach (var difference in differences)
         {
             if (difference.Wanted is { } pair)
             {
@@ -116,11 +126,8 @@ internal sealed class LiveImport(EtcdEndpoint source, EtcdEndpoint target, bool 
         }
 
         await _writer.Flush(cancellationToken);
-        await Console.Error.WriteLineAsync(
-            $"granary: the target has all {count} keys of revision {revision}; {written} were written"
-            + (extra > 0 ? $"; {extra} that only the target has were left alone, --delete removes them" : ""));
-        return revision;
-    });
+        return (written, extra);
+    }
 
     private async IAsyncEnumerable<PairDifference> Differences(
         long sourceRevision, long targetRevision, Action<long> looked, [EnumeratorCancellation] CancellationToken cancellationToken)

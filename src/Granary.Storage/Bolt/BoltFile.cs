@@ -12,7 +12,7 @@ public sealed class BoltFile : IDisposable
     // The largest record of etcd is a few MiB; a page that claims more than this is damage, not a reason to allocate.
     private const long MaxPageBytes = 512 << 20;
 
-    // A tree of the smallest pages with two branches each that is deeper would not fit into any file.
+    // etcd's pages are as large as those of the machine's memory.
     private const int SmallestPageBytes = 512;
     private const int LargestPageBytes = 64 << 10;
 

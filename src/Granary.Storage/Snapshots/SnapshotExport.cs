@@ -102,7 +102,7 @@ public sealed class SnapshotExport : IDisposable
     {
         var writer = BoltWriter.ToPlan();
         var count = 0;
-        foreach (var isLast in Steps(writer, withData: false))
+        foreach (var _ in Steps(writer, withData: false))
         {
             if (++count % RecordsPerCancellationCheck == 0)
             {

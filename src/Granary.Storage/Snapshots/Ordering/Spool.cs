@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace Granary.Storage.Snapshots.Ordering;
 
 /// <summary>
@@ -8,13 +6,19 @@ namespace Granary.Storage.Snapshots.Ordering;
 /// </summary>
 internal sealed class Spool(string directory, int bufferBytes) : IDisposable
 {
+    // A temporary file must not take the room that writes need: from time to time it is looked how much is left.
+    private const long MinFreeBytes = 256 << 20;
+    private const long BytesPerLook = 64 << 20;
+
     private readonly byte[] _buffer = new byte[bufferBytes];
+    private long _nextLook = BytesPerLook;
     private int _buffered;
     private long _inFile;
-    private SafeFileHandle? _file;
+    private FileStream? _file;
 
     public long Length => _inFile + _buffered;
 
+    /// <exception cref="IOException">There is no more room, or hardly any.</exception>
     public void Write(ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length > _buffer.Length - _buffered)
@@ -44,7 +48,7 @@ internal sealed class Spool(string directory, int bufferBytes) : IDisposable
             }
             else
             {
-                read = RandomAccess.Read(_file!, target[..(int)Math.Min(target.Length, _inFile - offset)], offset);
+                read = RandomAccess.Read(_file!.SafeFileHandle, target[..(int)Math.Min(target.Length, _inFile - offset)], offset);
             }
 
             if (read == 0)
@@ -62,16 +66,36 @@ internal sealed class Spool(string directory, int bufferBytes) : IDisposable
     private void ToFile()
     {
         _file ??= Create();
-        RandomAccess.Write(_file, _buffer.AsSpan(0, _buffered), _inFile);
+        RandomAccess.Write(_file.SafeFileHandle, _buffer.AsSpan(0, _buffered), _inFile);
         _inFile += _buffered;
         _buffered = 0;
+        if (_inFile >= _nextLook)
+        {
+            _nextLook = _inFile + BytesPerLook;
+            if (new DriveInfo(directory).AvailableFreeSpace < MinFreeBytes)
+            {
+                throw new IOException($"less than {MinFreeBytes >> 20} MiB are left in {directory}");
+            }
+        }
     }
 
-    private SafeFileHandle Create()
+    private FileStream Create()
     {
         var path = Path.Combine(directory, $"spool-{Guid.NewGuid():N}.tmp");
-        var file = File.OpenHandle(
-            path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Delete, OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.Delete,
+            BufferSize = 0,
+            Options = OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None,
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        var file = new FileStream(path, options);
         if (!OperatingSystem.IsWindows())
         {
             File.Delete(path);
