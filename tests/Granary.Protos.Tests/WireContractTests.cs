@@ -20,12 +20,6 @@ public sealed class WireContractTests
         "rpc etcdserverpb.KV.RangeStream(etcdserverpb.RangeRequest) returns (stream etcdserverpb.RangeStreamResponse)",
         "message etcdserverpb.RangeStreamResponse",
         "field etcdserverpb.RangeStreamResponse.range_response = 1: present-or-not etcdserverpb.RangeResponse",
-
-        // In etcd's database alone, not in its API.
-        "message leasepb.Lease",
-        "field leasepb.Lease.ID = 1: plain Int64",
-        "field leasepb.Lease.TTL = 2: plain Int64",
-        "field leasepb.Lease.RemainingTTL = 3: plain Int64",
     ];
 
     // Nothing: a superset is what we promise.
