@@ -10,7 +10,7 @@ using Granary.Storage.Stores;
 namespace Granary.Storage.Tests;
 
 /// <summary>One suite for both engines: what the replica answers is what the model answers, at every revision that can be read.</summary>
-public abstract class ReplicaTests(bool onDisk)
+public abstract partial class ReplicaTests(bool onDisk)
 {
     private int Iterations => onDisk ? 60 : 400;
 

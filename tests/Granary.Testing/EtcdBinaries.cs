@@ -9,6 +9,8 @@ public static class EtcdBinaries
 
     public static string Etcdctl => Path.Combine(Folder.Value, "etcdctl");
 
+    public static string Etcdutl => Path.Combine(Folder.Value, "etcdutl");
+
     private static string Find()
     {
         var named = Environment.GetEnvironmentVariable("GRANARY_ETCD");

@@ -49,6 +49,9 @@ public sealed class Server : IAsyncDisposable
 
     public string Address => $"http://{Endpoint}";
 
+    /// <summary>Where an etcd listens for peers.</summary>
+    public string PeerAddress => $"http://127.0.0.1:{_peerPort}";
+
     public string DataDirectory => Path.Combine(_home, "data");
 
     public GrpcChannel Channel { get; private set; }
@@ -74,6 +77,9 @@ public sealed class Server : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>A server that does not run yet, so that something can be put into its data directory before <see cref="StartAgain"/>.</summary>
+    public static Server NotStarted(Product product, params string[] flags) => new(product, flags);
 
     /// <summary>
     /// Starts the stopped or killed process again, same port, same data; returns when it is ready. There is a new channel then: the
@@ -246,7 +252,8 @@ public sealed class Server : IAsyncDisposable
         return start;
     }
 
-    private static string GranaryAssembly()
+    /// <summary>The granary.dll that is under test.</summary>
+    public static string GranaryAssembly()
     {
         var path = Environment.GetEnvironmentVariable("GRANARY_SERVER") is { Length: > 0 } named
             ? named

@@ -5,7 +5,8 @@ namespace Granary.Log.Segments;
 /// <summary>Keeps a directory for one open log at a time. The operating system lets go of it when the process dies.</summary>
 public sealed class DirectoryLock : IDisposable
 {
-    private const string FileName = "lock";
+    /// <summary>The file in the directory that is held.</summary>
+    public const string FileName = "lock";
 
     // What a file held by another is reported as: EWOULDBLOCK on Linux and on macOS, ERROR_SHARING_VIOLATION on Windows.
     private const int HeldOnLinux = 11;

@@ -70,7 +70,7 @@ public sealed partial class SegmentLog
         }
     }
 
-    private static void RequireFit(string directory, VerifiedLog? found, long after)
+    internal static void RequireFit(string directory, VerifiedLog? found, long after)
     {
         if (found is null)
         {

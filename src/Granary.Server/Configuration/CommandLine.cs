@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Granary.Server.Commands;
 using Granary.Server.Hosting;
 
 namespace Granary.Server.Configuration;
@@ -19,6 +20,9 @@ internal static class CommandLine
         }
 
         root.Subcommands.Add(serve);
+        root.Subcommands.Add(SnapshotCommand.Create());
+        root.Subcommands.Add(CheckCommand.Create());
+        root.Subcommands.Add(ImportCommand.Create());
         foreach (var option in root.Options.OfType<VersionOption>().ToArray())
         {
             root.Options.Remove(option);

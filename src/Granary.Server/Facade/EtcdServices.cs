@@ -40,6 +40,7 @@ internal static class EtcdServices
         services.AddSingleton<ConcurrencyErrors>();
         services.AddSingleton<LockService>();
         services.AddSingleton<ElectionService>();
+        services.AddSingleton<SnapshotCall>();
         services.AddSingleton<MaintenanceService>();
         services.AddSingleton<ClusterService>();
     }

@@ -2,6 +2,7 @@ using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
+using Granary.Server.Metrics;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores;
 using Grpc.Core;
@@ -10,7 +11,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Maintenance service: what this member is like, alarms, checksums, space.</summary>
 internal sealed class MaintenanceService(
-    Replica replica, ICommitLog log, Member member, Alarms alarms, CallErrors errors, ServerOptions options) : Maintenance.MaintenanceBase
+    Replica replica, ICommitLog log, Member member, Alarms alarms, SnapshotCall snapshots, CallErrors errors, ServerOptions options) : Maintenance.MaintenanceBase
 {
     public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context)
     {
@@ -130,6 +131,9 @@ internal sealed class MaintenanceService(
             throw await errors.Map(exception, context);
         }
     }
+
+    public override Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context) =>
+        snapshots.Run(responseStream.Metered(context), context);
 
     /// <summary>There is nobody but this member to move to.</summary>
     public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context) =>

@@ -6,6 +6,7 @@ namespace Granary.Storage.Checksums;
 /// <summary>CRC-32C (Castagnoli) by the processor's own instruction.</summary>
 public static class Crc32C
 {
+    /// <summary>The checksum of the bytes.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => Continue(0, bytes);
 
     /// <summary>The checksum of what <paramref name="before"/> covers, followed by <paramref name="bytes"/>.</summary>

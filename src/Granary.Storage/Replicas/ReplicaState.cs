@@ -26,6 +26,9 @@ public sealed record ReplicaState(
 {
     private const byte Format = 1;
 
+    // Of a store that is being filled from a snapshot.
+    private const byte Unfinished = 0;
+
     public static readonly ReplicaState Initial = new(0, 0, 1, -1, 0, 0, null, []);
 
     private static ReadOnlySpan<byte> StateKey => "state"u8;
@@ -60,6 +63,12 @@ public sealed record ReplicaState(
         {
             var reader = new ByteReader(value);
             var format = reader.Byte();
+            if (format == Unfinished)
+            {
+                throw new InvalidDataException(
+                    "the store is what an interrupted restore left: remove the directory, then restore or import again");
+            }
+
             if (format != Format)
             {
                 throw new InvalidDataException($"the store has format {format}; this program reads format {Format}");
@@ -70,6 +79,9 @@ public sealed record ReplicaState(
                 known.ranges, known.alarms);
         }) ?? Initial;
     }
+
+    /// <summary>Marks a store as unfinished: nobody opens it until a state is stored.</summary>
+    internal static void StoreUnfinished(IStoreBatch batch) => batch.Put(Family.Meta, StateKey, [Unfinished]);
 
     internal void Store(IStoreBatch batch, ByteWriter scratch, bool withRanges, bool withAlarms)
     {

@@ -25,6 +25,8 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
 
     public ReplicaState State { get; }
 
+    internal IStoreSnapshot Snapshot => _snapshot;
+
     public long Revision => State.Revision;
 
     public long CompactedRevision => State.CompactedRevision;

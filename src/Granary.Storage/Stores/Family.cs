@@ -20,4 +20,7 @@ public enum Family
 
     /// <summary>What the store as a whole is: revision, applied index, compaction, range map.</summary>
     Meta,
+
+    /// <summary>Users, roles and how far authentication is, see <see cref="Replicas.AuthRecords"/>.</summary>
+    Auth,
 }

@@ -48,6 +48,9 @@ public interface IStoreSnapshot : IDisposable
 
     /// <summary>A cursor before the first key at or behind <paramref name="start"/>; without an end it goes to the last key.</summary>
     IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end);
+
+    /// <summary>A cursor for reading a whole family from <paramref name="start"/> on: it takes no memory from those who read the same keys again.</summary>
+    IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default);
 }
 
 /// <summary>Walks a family in key order. The spans live until the next move.</summary>

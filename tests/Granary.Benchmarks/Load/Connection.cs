@@ -27,11 +27,14 @@ internal sealed class Connection : IDisposable
         });
         Kv = new KV.KVClient(_channel);
         Watch = new Watch.WatchClient(_channel);
+        Maintenance = new Maintenance.MaintenanceClient(_channel);
     }
 
     public KV.KVClient Kv { get; }
 
     public Watch.WatchClient Watch { get; }
+
+    public Maintenance.MaintenanceClient Maintenance { get; }
 
     public void Dispose() => _channel.Dispose();
 

@@ -125,6 +125,8 @@ public sealed class MemoryStore : IStore
         public IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end) =>
             new Cursor(families[(int)family], start.ToArray(), end);
 
+        public IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default) => Scan(family, start, null);
+
         public void Dispose()
         {
             // Held by nothing but references.

@@ -14,6 +14,9 @@ public sealed unsafe class RocksStore : IStore
 
     private static readonly Family[] Families = Enum.GetValues<Family>();
 
+    // Of a cursor over a whole family.
+    private const int ReadaheadBytes = 1 << 20;
+
     private readonly RocksDb _db;
     private readonly DbOptions _options;
     private readonly WriteOptions _writeOptions;
@@ -30,7 +33,11 @@ public sealed unsafe class RocksStore : IStore
     public RocksStore(RocksStoreOptions options)
     {
         _directory = options.Directory;
-        Directory.CreateDirectory(options.Directory);
+        if (!options.ReadOnly)
+        {
+            Directory.CreateDirectory(options.Directory);
+        }
+
         var cache = Cache.CreateLru((ulong)options.BlockCacheBytes);
         _options = new DbOptions()
             .SetCreateIfMissing()
@@ -66,7 +73,9 @@ public sealed unsafe class RocksStore : IStore
 
         try
         {
-            _db = RocksDb.Open(_options, options.Directory, families);
+            _db = options.ReadOnly
+                ? RocksDb.OpenReadOnly(_options, options.Directory, families, false)
+                : RocksDb.Open(_options, options.Directory, families);
         }
         catch (RocksDbException exception)
         {
@@ -283,7 +292,13 @@ public sealed unsafe class RocksStore : IStore
         public IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end)
         {
             store.Enter();
-            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), end);
+            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), end, once: false);
+        }
+
+        public IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default)
+        {
+            store.Enter();
+            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), null, once: true);
         }
 
         public void Dispose()
@@ -310,13 +325,28 @@ public sealed unsafe class RocksStore : IStore
         private bool _started;
         private bool _disposed;
 
-        public Cursor(RocksStore store, nint family, Snapshot snapshot, byte[] start, byte[]? end)
+        // Where the current entry is, once somebody has asked; each question is a call into the library.
+        private nint _key;
+        private nuint _keyBytes;
+        private nint _value;
+        private nuint _valueBytes;
+
+        public Cursor(RocksStore store, nint family, Snapshot snapshot, byte[] start, byte[]? end, bool once)
         {
             _store = store;
             _start = start;
             var native = RocksDbSharp.Native.Instance;
             _options = OptionsOf(snapshot);
-            native.rocksdb_readoptions_set_auto_readahead_size(_options, 1);
+            if (once)
+            {
+                native.rocksdb_readoptions_set_fill_cache(_options, 0);
+                native.rocksdb_readoptions_set_readahead_size(_options, ReadaheadBytes);
+            }
+            else
+            {
+                native.rocksdb_readoptions_set_auto_readahead_size(_options, 1);
+            }
+
             if (end is not null)
             {
                 _end = GCHandle.Alloc(end, GCHandleType.Pinned);
@@ -330,8 +360,12 @@ public sealed unsafe class RocksStore : IStore
         {
             get
             {
-                var key = RocksDbSharp.Native.Instance.rocksdb_iter_key(_iterator, out nuint length);
-                return new ReadOnlySpan<byte>((void*)key, (int)length);
+                if (_key == 0)
+                {
+                    _key = RocksDbSharp.Native.Instance.rocksdb_iter_key(_iterator, out _keyBytes);
+                }
+
+                return new ReadOnlySpan<byte>((void*)_key, (int)_keyBytes);
             }
         }
 
@@ -339,8 +373,12 @@ public sealed unsafe class RocksStore : IStore
         {
             get
             {
-                var value = RocksDbSharp.Native.Instance.rocksdb_iter_value(_iterator, out nuint length);
-                return new ReadOnlySpan<byte>((void*)value, (int)length);
+                if (_value == 0)
+                {
+                    _value = RocksDbSharp.Native.Instance.rocksdb_iter_value(_iterator, out _valueBytes);
+                }
+
+                return new ReadOnlySpan<byte>((void*)_value, (int)_valueBytes);
             }
         }
 
@@ -386,6 +424,8 @@ public sealed unsafe class RocksStore : IStore
 
         private bool IsValid()
         {
+            _key = 0;
+            _value = 0;
             if (RocksDbSharp.Native.Instance.rocksdb_iter_valid(_iterator) != 0)
             {
                 return true;

@@ -5,6 +5,9 @@ public sealed record RocksStoreOptions
 {
     public required string Directory { get; init; }
 
+    /// <summary>Whether nothing may be changed: every write fails.</summary>
+    public bool ReadOnly { get; init; }
+
     /// <summary>Bytes of written data held in memory before it goes to files.</summary>
     public long MemtableBytes { get; init; } = 64 << 20;
 

@@ -1,0 +1,77 @@
+using System.CommandLine;
+using Granary.Server.Hosting;
+using Granary.Server.Import;
+
+namespace Granary.Server.Commands;
+
+/// <summary><c>granary import</c>: moves in from a running etcd.</summary>
+internal static class ImportCommand
+{
+    public static Command Create()
+    {
+        var from = new Option<string>("--from") { Description = "The etcd to copy: HOST:PORT or a URL.", HelpName = "ENDPOINT", Required = true };
+        var directory = new Option<string>("--data-dir")
+        {
+            Description = "Make this data directory of it, exactly: revisions, history, leases, users and roles. It must not exist, or be empty.",
+            HelpName = "DIR",
+        };
+        var to = new Option<string>("--to")
+        {
+            Description = "Copy keys, values and leases into this running server, then follow until interrupted. Revisions and history are the target's own.",
+            HelpName = "ENDPOINT",
+        };
+        var once = new Option<bool>("--once") { Description = "With --to: copy, and do not follow." };
+        var delete = new Option<bool>("--delete") { Description = "With --to: also delete what only the target has." };
+        var user = new Option<string>("--user") { Description = "User of the source; copying into a directory needs root.", HelpName = "NAME:PASSWORD" };
+        var authority = new Option<string>("--cacert") { Description = "Certificates to trust at the source, PEM. [default: the system's]", HelpName = "FILE" };
+        var certificate = new Option<string>("--cert") { Description = "Certificate to show the source, PEM.", HelpName = "FILE" };
+        var key = new Option<string>("--key") { Description = "Its key, PEM.", HelpName = "FILE" };
+        var authDisabled = new Option<bool>("--auth-disabled")
+        {
+            Description = "With --data-dir: take a source in which authentication is on; users and roles are kept, but the server lets everyone in.",
+        };
+        var command = new Command(
+            "import", "Copy a running etcd, into a new data directory or into a running server. Interrupted, run it again: what is there already is not sent twice.")
+        {
+            from, directory, to, once, delete, user, authority, certificate, key, authDisabled,
+        };
+        command.Validators.Add(result =>
+        {
+            if ((result.GetValue(directory) is null) == (result.GetValue(to) is null))
+            {
+                result.AddError("import needs one of --data-dir and --to");
+            }
+        });
+        command.SetAction((parsed, cancellationToken) => CommandErrors.Run(async () =>
+        {
+            var source = new EndpointOptions(
+                parsed.GetValue(from)!, parsed.GetValue(user), parsed.GetValue(authority), parsed.GetValue(certificate), parsed.GetValue(key));
+            using var etcd = await EtcdEndpoint.Connect(source, cancellationToken);
+            if (parsed.GetValue(directory) is { } target)
+            {
+                return await IntoDirectory(etcd, target, parsed.GetValue(authDisabled), cancellationToken);
+            }
+
+            using var running = await EtcdEndpoint.Connect(new EndpointOptions(parsed.GetValue(to)!), cancellationToken);
+            var import = new LiveImport(etcd, running, parsed.GetValue(delete), TimeProvider.System);
+            return await import.Run(follow: !parsed.GetValue(once), cancellationToken);
+        }));
+        return command;
+    }
+
+    private static async Task<int> IntoDirectory(EtcdEndpoint from, string directory, bool authDisabled, CancellationToken cancellationToken)
+    {
+        using var made = NewDataDirectory.Begin(directory);
+        var restored = await ConsoleProgress.Run(progress => Task.Run(
+            async () =>
+            {
+                await SnapshotDownload.Run(from, made.Download, progress, cancellationToken);
+                return new Restore(made.Download, SkipHashCheck: false, authDisabled).Into(made.Unfinished, progress, cancellationToken);
+            },
+            cancellationToken));
+        cancellationToken.ThrowIfCancellationRequested();
+        made.Complete();
+        Restore.Tell(restored, directory);
+        return 0;
+    }
+}

@@ -1,0 +1,60 @@
+using Granary.Server.Hosting;
+using Granary.Storage.Snapshots;
+using Granary.Storage.Stores.Rocks;
+
+namespace Granary.Server.Commands;
+
+/// <summary>Loads a snapshot file into a data directory that is being made.</summary>
+/// <param name="File">The snapshot.</param>
+/// <param name="SkipHashCheck">Whether it need not have a hash.</param>
+/// <param name="AuthDisabled">Whether it may be restored without its authentication.</param>
+internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisabled)
+{
+    // Much is written at once, and nobody reads meanwhile.
+    private const long MemtableBytes = 128 << 20;
+
+    /// <exception cref="SnapshotRefusedException">The file may not be restored as it is.</exception>
+    public RestoredCounts Into(DataDirectory directory, IWorkProgress progress, CancellationToken cancellationToken)
+    {
+        if (!SkipHashCheck)
+        {
+            SnapshotFile.VerifyHash(File, progress.Begin("verifying", new FileInfo(File).Length), cancellationToken);
+        }
+
+        using var snapshot = SnapshotFile.Open(File);
+        if (snapshot.IsAuthEnabled && !AuthDisabled)
+        {
+            throw new SnapshotRefusedException(
+                $"authentication is on in {File}, and Granary cannot demand it yet: restored, everything in it would be open to everyone; " +
+                "--auth-disabled restores it so all the same, users and roles included");
+        }
+
+        using var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, MemtableBytes = MemtableBytes });
+        return SnapshotLoad.Run(snapshot, store, progress.Begin("loading", snapshot.SizeBytes), cancellationToken);
+    }
+
+    /// <summary>Says on standard error what came of it.</summary>
+    public static void Tell(RestoredCounts restored, string directory)
+    {
+        var compacted = restored.CompactedRevision < 0 ? "never compacted" : $"compacted to {restored.CompactedRevision}";
+        Console.Error.WriteLine(
+            $"granary: restored revision {restored.Revision} ({compacted}): {restored.Records} records, {restored.Leases} leases, " +
+            $"{restored.Users} users and {restored.Roles} roles");
+        if (restored.Users > 0)
+        {
+            Console.Error.WriteLine("granary: authentication is off: users and roles are kept for later, and nobody is asked who they are");
+        }
+
+        if (restored.Alarms > 0)
+        {
+            Console.Error.WriteLine($"granary: {restored.Alarms} alarms were left out: what they say is found out anew");
+        }
+
+        if (restored.Gaps > 0)
+        {
+            Console.Error.WriteLine($"granary: before {restored.Gaps} changes the file lacks the pair that was there; as of then the key reads as absent");
+        }
+
+        Console.Error.WriteLine($"granary: serve it with: granary serve --data-dir {directory}");
+    }
+}

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using Granary.Server.Hosting;
+using Granary.Storage.Snapshots;
+
+namespace Granary.Server.Commands;
+
+/// <summary><c>granary snapshot restore</c>: makes a data directory out of a snapshot.</summary>
+internal static class SnapshotRestoreCommand
+{
+    public static Command Create()
+    {
+        var file = new Argument<string>("FILE") { Description = "The snapshot: of `etcdctl snapshot save`, or the file member/snap/db of an etcd that does not run." };
+        var directory = new Option<string>("--data-dir") { Description = "The data directory to make; must not exist, or be empty.", HelpName = "DIR", Required = true };
+        var skipHash = new Option<bool>("--skip-hash-check") { Description = "Take a file without a hash, one that was copied out of a data directory." };
+        var authDisabled = new Option<bool>("--auth-disabled")
+        {
+            Description = "Restore a snapshot in which authentication is on: users and roles are kept, but the server lets everyone in.",
+        };
+        var command = new Command("restore", "Make a data directory with all that a snapshot holds: keys, history, leases, users and roles.")
+        {
+            file, directory, skipHash, authDisabled,
+        };
+        command.SetAction((parsed, cancellationToken) => CommandErrors.Run(async () =>
+        {
+            var path = Path.GetFullPath(parsed.GetValue(file)!);
+            var target = parsed.GetValue(directory)!;
+            var restore = new Restore(path, parsed.GetValue(skipHash), parsed.GetValue(authDisabled));
+            using var made = NewDataDirectory.Begin(target);
+            var restored = await ConsoleProgress.Run(progress => Task.Run(() => restore.Into(made.Unfinished, progress, cancellationToken), cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+            made.Complete();
+            Restore.Tell(restored, target);
+            return 0;
+        }));
+        return command;
+    }
+}

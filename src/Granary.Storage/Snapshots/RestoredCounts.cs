@@ -1,0 +1,12 @@
+namespace Granary.Storage.Snapshots;
+
+/// <summary>What a restored state holds.</summary>
+/// <param name="Revision">Its revision.</param>
+/// <param name="CompactedRevision">What can be read begins there; -1 when it was never compacted.</param>
+/// <param name="Records">Puts and deletes in the file.</param>
+/// <param name="Leases">Leases.</param>
+/// <param name="Users">Users.</param>
+/// <param name="Roles">Roles.</param>
+/// <param name="Alarms">Alarms in the file, which belong to a member that is no more and were left out.</param>
+/// <param name="Gaps">Changes whose pair before them should be in the file and is not: what was there before them reads as absent.</param>
+public sealed record RestoredCounts(long Revision, long CompactedRevision, long Records, long Leases, long Users, long Roles, long Alarms, long Gaps);
