@@ -14,6 +14,7 @@ internal static class BenchCommand
         CompareCommand.CreateCompare(),
         CompareCommand.CreateRestart(),
         CompareCommand.CreateWatch(),
+        CompareCommand.CreateLease(),
         MicroCommand.Create(),
     };
 

@@ -34,6 +34,13 @@ internal static class CompareCommand
             new WatchComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
     }
 
+    public static Command CreateLease()
+    {
+        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        return Create("lease", "Leases: rates, memory, huge revocations; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
+            new LeaseComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
     private static CompareOptions Options(bool quick, int? rounds) => new()
     {
         Rounds = rounds ?? (quick ? 1 : 3),

@@ -27,11 +27,14 @@ internal sealed class Connection : IDisposable
         });
         Kv = new KV.KVClient(_channel);
         Watch = new Watch.WatchClient(_channel);
+        Lease = new Lease.LeaseClient(_channel);
     }
 
     public KV.KVClient Kv { get; }
 
     public Watch.WatchClient Watch { get; }
+
+    public Lease.LeaseClient Lease { get; }
 
     public void Dispose() => _channel.Dispose();
 
