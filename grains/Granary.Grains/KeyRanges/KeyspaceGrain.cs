@@ -109,7 +109,7 @@ internal sealed class KeyspaceGrain(
     {
         using var view = replica.View();
         var evaluation = new BatchEvaluation(view);
-        write.Decide(evaluation);
+        write.TryDecide(evaluation);
         return evaluation.IsIdle
             || await log.Append(new CommitBatch(
                 evaluation,

@@ -29,7 +29,12 @@ internal sealed class PendingWrite : IDisposable
         _registration = cancellationToken.UnsafeRegister(static state => ((PendingWrite)state!).Leave(), this);
     }
 
+    public IMessage Request => _request;
+
     public int SizeBytes { get; }
+
+    /// <summary>How often it was decided beside the batches, in vain.</summary>
+    public int Attempts { get; set; }
 
     public ActivityContext Caller { get; }
 
@@ -38,8 +43,8 @@ internal sealed class PendingWrite : IDisposable
     /// <summary>Takes the write into a batch; false when its caller has left, and then it must not be written.</summary>
     public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Queued) == Queued;
 
-    /// <summary>Decides the request; what comes out is kept until the batch is committed.</summary>
-    public void Decide(BatchEvaluation evaluation)
+    /// <summary>Decides the request; what comes out is kept until the batch is committed. False when it is too large for the batch.</summary>
+    public bool TryDecide(BatchEvaluation evaluation)
     {
         (_answer, _error) = (null, null);
         using var span = Tracing.GrainTrace.StartWork("evaluate", Caller);
@@ -47,10 +52,16 @@ internal sealed class PendingWrite : IDisposable
         {
             _answer = evaluation.Write(_request, _cancellationToken);
         }
+        catch (LargeDeletionException)
+        {
+            return false;
+        }
         catch (Exception exception)
         {
             _error = exception;
         }
+
+        return true;
     }
 
     /// <summary>Gives the caller what was decided.</summary>

@@ -33,6 +33,12 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
             return true;
         }
 
+        // What the store has not done with can't be removed from it.
+        if (view.State.Deferred.Count > 0 && view.State.Deferred[0].Revision <= target)
+        {
+            return false;
+        }
+
         using var batch = replica.Store.CreateBatch();
         StoredEvent? last = null;
         var count = 0;
