@@ -9,6 +9,9 @@ namespace Granary.Storage.Stores.Rocks;
 /// </summary>
 public sealed unsafe class RocksStore : IStore
 {
+    // RocksDB's BottommostLevelCompaction::kForceOptimized: what this very compaction has written is not written again.
+    private const byte ForceLastLevel = 3;
+
     private static readonly Family[] Families = Enum.GetValues<Family>();
 
     private readonly RocksDb _db;
@@ -115,8 +118,15 @@ public sealed unsafe class RocksStore : IStore
         RocksDbSharp.Native.Instance.rocksdb_flush_cfs(_db.Handle, options.Handle, _handles, _handles.Length);
     }
 
-    public void Reclaim(Family family) =>
-        RocksDbSharp.Native.Instance.rocksdb_compact_range_cf(_db.Handle, _handles[(int)family], (byte*)null, 0, (byte*)null, (nuint)0);
+    public void Reclaim(Family family)
+    {
+        // The last level too: a compaction of RocksDB's own may have got there while a snapshot still kept what was removed.
+        var native = RocksDbSharp.Native.Instance;
+        var options = native.rocksdb_compactoptions_create();
+        native.rocksdb_compactoptions_set_bottommost_level_compaction(options, ForceLastLevel);
+        native.rocksdb_compact_range_cf_opt(_db.Handle, _handles[(int)family], options, (byte*)null, 0, (byte*)null, (nuint)0);
+        native.rocksdb_compactoptions_destroy(options);
+    }
 
     public void Dispose()
     {
