@@ -22,9 +22,6 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     private const int RefusalsBeforeSingles = 3;
     private const int MaxRefusals = 100;
 
-    // So often a large deletion is decided beside the batches; if they write to its keys each time, they have to wait for it.
-    private const int AttemptsBeside = 3;
-
     // Each takes a core, and memory for what it deletes.
     private const int MaxDecidingBeside = 2;
 
@@ -35,6 +32,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     private readonly Queue<PendingWrite> _undecided = new();
     private readonly List<LargeDeletion> _deciding = [];
     private readonly Queue<LargeDeletion> _decided = new();
+    private Task _decisions = Task.CompletedTask;
 
     // Those who want to stop the range, first come first served; the first of the queue is the holder once _isLatched.
     private readonly Queue<LatchRequest> _latchQueue = new();
@@ -56,7 +54,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
             write.Fail(new EtcdException(EtcdError.Stopped));
         }
 
-        await Task.WhenAll(_deciding.Select(static large => large.Decision));
+        await _decisions;
         await _pump;
     }
 
@@ -126,10 +124,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
             if (_latchQueue.Count > 0)
             {
                 await HoldStill();
-                foreach (var deletion in _deciding.Concat(_decided))
-                {
-                    deletion.NoteUnknown();
-                }
+                NoteHolder();
             }
 
             if (_decided.TryDequeue(out var large))
@@ -255,13 +250,14 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         {
             var large = new LargeDeletion(write, replica.View());
             _deciding.Add(large);
-            large.Decision = Decide(large);
+            _decisions = Task.WhenAll(_decisions, Decide(large));
         }
     }
 
     private async Task Decide(LargeDeletion large)
     {
-        await Task.Run(() => large.Write.TryDecide(large.Evaluation));
+        // Never at once: it is begun from within the pump, which may not be begun anew from there.
+        await large.Decide().ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
         _deciding.Remove(large);
         _decided.Enqueue(large);
         DecideBeside();
@@ -283,7 +279,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 }
 
                 KeyRangeMetrics.Refused.Add(1);
-                if (++write.Attempts < AttemptsBeside)
+                if (++write.Attempts < LargeDeletion.MaxAttempts)
                 {
                     _undecided.Enqueue(write);
                     DecideBeside();
@@ -312,6 +308,19 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
         NoteWritten(large.Evaluation);
         return true;
+    }
+
+    /// <summary>What the holder of the latch has written is known from the replica alone.</summary>
+    private void NoteHolder()
+    {
+        if (_deciding.Count + _decided.Count > 0)
+        {
+            using var now = replica.View();
+            foreach (var large in _deciding.Concat(_decided))
+            {
+                large.Note(now);
+            }
+        }
     }
 
     private void NoteWritten(BatchEvaluation written)

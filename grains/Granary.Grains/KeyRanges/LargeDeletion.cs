@@ -12,6 +12,9 @@ namespace Granary.Grains.KeyRanges;
 /// </summary>
 internal sealed class LargeDeletion : IDisposable
 {
+    /// <summary>So often it is decided beside the batches; if they write to its keys each time, they have to wait for it.</summary>
+    public const int MaxAttempts = 3;
+
     private readonly KeyRange? _keys;
 
     public LargeDeletion(PendingWrite write, ReplicaView view)
@@ -28,8 +31,9 @@ internal sealed class LargeDeletion : IDisposable
 
     public BatchEvaluation Evaluation { get; }
 
-    /// <summary>Ends when it is decided.</summary>
-    public Task Decision { get; set; } = Task.CompletedTask;
+    /// <summary>Decides it, on a thread of its own: it takes long, and those of the pool are for what is short.</summary>
+    public Task Decide() => Task.Factory.StartNew(
+        () => Write.TryDecide(Evaluation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Whether what it rests on may have changed.</summary>
     public bool IsOutdated { get; private set; }
@@ -43,8 +47,15 @@ internal sealed class LargeDeletion : IDisposable
         }
     }
 
-    /// <summary>Somebody else has written to the range.</summary>
-    public void NoteUnknown() => IsOutdated = true;
+    /// <summary>Notes what has been written since, whoever wrote it.</summary>
+    public void Note(ReplicaView now)
+    {
+        if (_keys is { } keys && !IsOutdated)
+        {
+            IsOutdated = now.CompactedRevision > View.Revision
+                || now.Events(View.Revision + 1, now.Revision).Any(change => keys.Contains(change.ChangedKey));
+        }
+    }
 
     public void Dispose() => View.Dispose();
 }

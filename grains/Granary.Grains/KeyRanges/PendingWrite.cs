@@ -33,6 +33,9 @@ internal sealed class PendingWrite : IDisposable
 
     public int SizeBytes { get; }
 
+    /// <summary>Whether it was found to be too large for a batch.</summary>
+    public bool IsLarge { get; private set; }
+
     /// <summary>How often it was decided beside the batches, in vain.</summary>
     public int Attempts { get; set; }
 
@@ -54,6 +57,7 @@ internal sealed class PendingWrite : IDisposable
         }
         catch (LargeDeletionException)
         {
+            IsLarge = true;
             return false;
         }
         catch (Exception exception)

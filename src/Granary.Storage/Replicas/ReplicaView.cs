@@ -49,6 +49,31 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         }
     }
 
+    /// <summary>Whether one of some keys is attached to a lease.</summary>
+    public bool HasAttached(long lease, KeyRange keys)
+    {
+        var start = new ByteWriter();
+        LeaseKey.Write(start, lease, keys.Start.Span);
+        byte[]? end = LeaseKey.Behind(lease);
+        if (keys.ExclusiveEnd() is { } exclusive)
+        {
+            var bound = new ByteWriter();
+            LeaseKey.Write(bound, lease, exclusive.Span);
+            end = bound.Written.ToArray();
+        }
+
+        using var cursor = _snapshot.Scan(Family.LeaseKeys, start.Written, end);
+        while (cursor.MoveNext())
+        {
+            if (State.Deferred.Count == 0 || Find(ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]), Revision) is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue)
     {
         var keys = new List<ByteString>();

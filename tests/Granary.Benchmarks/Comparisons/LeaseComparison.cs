@@ -182,7 +182,7 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
         return watch.Rate(renewed.Sum());
     }
 
-    /// <summary>Attaches many keys to a lease, then has them deleted at once while one client goes on putting.</summary>
+    /// <summary>Attaches many keys to a lease, then has them deleted at once while one client watches them and another one goes on putting.</summary>
     private static async Task<HugeDeletion> Huge(
         Connection[] connections, Func<Connection, long, CancellationToken, Task> delete, CancellationToken cancellationToken)
     {
@@ -200,6 +200,10 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
                 await connections[client % Connections].Kv.TxnAsync(puts, cancellationToken: cancellationToken);
             },
             cancellationToken);
+        using var watch = connections[3].Watch.Watch(cancellationToken: cancellationToken);
+        await watch.RequestStream.WriteAsync(
+            new WatchRequest { CreateRequest = new WatchCreateRequest { Key = KeyOfLease(0), RangeEnd = KeyOfLease(KeysOfOneLease) } }, cancellationToken);
+        await watch.ResponseStream.MoveNext(cancellationToken);
         using var done = new CancellationTokenSource();
         var slowest = TimeSpan.Zero;
         var putting = Task.Run(
@@ -220,7 +224,12 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
         var begin = Stopwatch.GetTimestamp();
         await delete(connections[2], lease, cancellationToken);
         var revoking = Stopwatch.GetElapsedTime(begin);
-        await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
+        for (var events = 0; events < KeysOfOneLease; events += watch.ResponseStream.Current.Events.Count)
+        {
+            await watch.ResponseStream.MoveNext(cancellationToken);
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
         await done.CancelAsync();
         await putting;
         return new HugeDeletion(revoking.TotalMilliseconds, slowest.TotalMilliseconds);
