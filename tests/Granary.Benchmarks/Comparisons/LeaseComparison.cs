@@ -28,6 +28,9 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
     // Longer than all that is measured.
     private const long TtlSeconds = 3600;
 
+    private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
+    private static readonly WriteOptions Sent = new();
+
     public async Task Run(CancellationToken cancellationToken)
     {
         var etcd = new List<Figures>();
@@ -157,6 +160,9 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
                         for (var i = 0; watch.Elapsed < duration; i++)
                         {
                             await window.WaitAsync(cancellationToken);
+
+                            // As many as may be under way go out together, as those of a client's sweep over its leases do.
+                            stream.RequestStream.WriteOptions = window.CurrentCount > 0 ? Buffered : Sent;
                             await stream.RequestStream.WriteAsync(own[i % own.Length], cancellationToken);
                         }
 
