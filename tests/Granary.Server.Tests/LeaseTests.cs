@@ -251,6 +251,44 @@ public sealed class LeaseTests
         static int TtlSeconds(int i) => 2 + (i % 4);
     }
 
+    [Fact]
+    public async Task Streams_whose_client_has_said_all_or_is_gone_are_freed_also_while_they_wait_for_an_answer()
+    {
+        using var counters = new Counters();
+        await using var server = await InProcessServer.Start(Stop);
+        await new Lease.LeaseClient(server.Channel).LeaseGrantAsync(new LeaseGrantRequest { ID = 1, TTL = 600 }, cancellationToken: Stop);
+        for (var round = 0; round < 10; round++)
+        {
+            using var channel = Channels.To("http://" + server.Channel.Target);
+            var leases = new Lease.LeaseClient(channel);
+            using var leave = new CancellationTokenSource();
+            var streams = Enumerable.Range(0, 100).Select(_ => leases.LeaseKeepAlive(cancellationToken: leave.Token)).ToList();
+            foreach (var stream in streams)
+            {
+                await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = 1 }, Stop);
+                Assert.True(await stream.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+            }
+
+            Assert.Equal(100, counters["granary.leases.keepalive.streams"]);
+            foreach (var stream in streams.Take(30))
+            {
+                await stream.RequestStream.CompleteAsync();
+                Assert.False(await stream.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+            }
+
+            foreach (var stream in streams.Skip(30))
+            {
+                await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = 1 }, Stop);
+            }
+
+            streams.Skip(30).Take(30).ToList().ForEach(stream => stream.Dispose());
+            await leave.CancelAsync();
+            await Eventually.Holds("no stream is left", () => Task.FromResult(counters["granary.leases.keepalive.streams"] == 0), Generous, Stop);
+        }
+
+        Assert.Equal(600, (await new Lease.LeaseClient(server.Channel).LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = 1 }, cancellationToken: Stop)).GrantedTTL);
+    }
+
     private static Task Waits(InProcessServer server, int keys) => Eventually.Holds(
         $"{keys} keys wait",
         async () => (await server.Kv.RangeAsync(new RangeRequest { Key = Key("l/"), RangeEnd = Key("l0") }, cancellationToken: Stop)).Count == keys,
