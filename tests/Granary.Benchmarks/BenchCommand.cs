@@ -15,6 +15,8 @@ internal static class BenchCommand
         CompareCommand.CreateRestart(),
         CompareCommand.CreateWatch(),
         CompareCommand.CreateSnapshot(),
+        CompareCommand.CreateLease(),
+        CompareCommand.CreateLateness(),
         MicroCommand.Create(),
     };
 

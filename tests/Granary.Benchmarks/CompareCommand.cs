@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Granary.Benchmarks.Comparisons;
+using Granary.Testing;
 
 namespace Granary.Benchmarks;
 
@@ -39,6 +40,33 @@ internal static class CompareCommand
         var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
         return Create("snapshot", "Snapshots: throughput and memory of taking them, time of restoring; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
             new SnapshotComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
+    public static Command CreateLease()
+    {
+        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        return Create("lease", "Leases: rates, memory, huge revocations; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
+            new LeaseComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
+    public static Command CreateLateness()
+    {
+        var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };
+        var puts = new Option<int>("--puts") { Description = "Puts a second beside them.", DefaultValueFactory = _ => 2_000 };
+        var etcd = new Option<bool>("--etcd") { Description = "Measure etcd too." };
+        return Create("lateness", "How late leases of 5 to 60 s end, as a watching client sees it.", [leases, puts, etcd], async (parsed, quick, cancellationToken) =>
+        {
+            Console.WriteLine("| | leases live | puts/s | early | late p50, ms | p99, ms | max, ms | not gone |");
+            Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|");
+            foreach (var product in parsed.GetValue(etcd) ? [Product.Etcd, Product.Granary] : (Product[])[Product.Granary])
+            {
+                var count = quick ? parsed.GetValue(leases) / 10 : parsed.GetValue(leases);
+                if (await new LeaseLateness(count, parsed.GetValue(puts), Console.Out).Run(product, cancellationToken) > 0)
+                {
+                    throw new InvalidOperationException($"{product}: a key went before its lease's time was over.");
+                }
+            }
+        });
     }
 
     private static CompareOptions Options(bool quick, int? rounds) => new()

@@ -21,7 +21,8 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
 
     public bool HasLease(long id) => _leases.Contains(id);
 
-    public IReadOnlyList<ByteString> AttachedKeys(long lease) => [.. store.PairsAt(Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key)];
+    public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue) =>
+        [.. store.PairsAt(Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key).Take(max)];
 
     public KeyValue? Find(ByteString key, long revision) => store.PairsAt(revision).Find(pair => pair.Key == key)?.Clone();
 

@@ -181,6 +181,114 @@ public sealed class LeaseTests
         await writing;
     }
 
+    [Fact]
+    public async Task No_key_goes_before_its_lease_s_time_since_the_last_renewal_is_over_and_all_go_soon_after_beside_puts()
+    {
+        const int Leases = 500;
+        await using var server = await InProcessServer.Start(Stop);
+        var leases = new Lease.LeaseClient(server.Channel);
+        using var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
+        await watch.RequestStream.WriteAsync(
+            new WatchRequest
+            {
+                CreateRequest = new WatchCreateRequest { Key = Key("lease/"), RangeEnd = Key("lease0"), Filters = { WatchCreateRequest.Types.FilterType.Noput } },
+            },
+            Stop);
+        Assert.True(await watch.ResponseStream.MoveNext(Stop));
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var putting = Enumerable.Range(0, 8).Select(client => Task.Run(async () =>
+        {
+            while (!gone.IsCancellationRequested)
+            {
+                await server.Kv.PutAsync(new PutRequest { Key = Key($"other/{client}") }, cancellationToken: Stop);
+            }
+        }, Stop)).ToArray();
+
+        // Sent then: the server's own time of a renewal is later, never earlier.
+        var renewedAt = new long[Leases];
+        await Task.WhenAll(Enumerable.Range(0, Leases).Select(async i =>
+        {
+            renewedAt[i] = Stopwatch.GetTimestamp();
+            await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = i + 1, TTL = TtlSeconds(i) }, cancellationToken: Stop);
+            await server.Kv.PutAsync(new PutRequest { Key = Key($"lease/{i}"), Lease = i + 1 }, cancellationToken: Stop);
+        }));
+        using var stream = leases.LeaseKeepAlive(cancellationToken: Stop);
+        for (var round = 0; round < 3; round++)
+        {
+            var sentAt = new long[Leases];
+            for (var i = 0; i < Leases; i++)
+            {
+                sentAt[i] = Stopwatch.GetTimestamp();
+                await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = i + 1 }, Stop);
+            }
+
+            for (var i = 0; i < Leases; i++)
+            {
+                Assert.True(await stream.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+                renewedAt[i] = stream.ResponseStream.Current.TTL > 0 ? sentAt[i] : renewedAt[i];
+            }
+        }
+
+        var lateness = new List<TimeSpan>();
+        while (lateness.Count < Leases)
+        {
+            Assert.True(await watch.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+            var now = Stopwatch.GetTimestamp();
+            foreach (var change in watch.ResponseStream.Current.Events)
+            {
+                var i = int.Parse(change.Kv.Key.Span["lease/".Length..], System.Globalization.CultureInfo.InvariantCulture);
+                lateness.Add(Stopwatch.GetElapsedTime(renewedAt[i], now) - TimeSpan.FromSeconds(TtlSeconds(i)));
+            }
+        }
+
+        await gone.CancelAsync();
+        await Task.WhenAll(putting);
+        lateness.Sort();
+        TestContext.Current.TestOutputHelper!.WriteLine($"earliest {lateness[0]}, median {lateness[Leases / 2]}, latest {lateness[^1]}");
+        Assert.True(lateness[0] >= TimeSpan.Zero, $"a key went {-lateness[0]} early");
+        Assert.True(lateness[Leases / 2] < TimeSpan.FromSeconds(5), $"half of them went {lateness[Leases / 2]} late or later");
+
+        static int TtlSeconds(int i) => 2 + (i % 4);
+    }
+
+    [Fact]
+    public async Task Streams_whose_client_has_said_all_or_is_gone_are_freed_also_while_they_wait_for_an_answer()
+    {
+        using var counters = new Counters();
+        await using var server = await InProcessServer.Start(Stop);
+        await new Lease.LeaseClient(server.Channel).LeaseGrantAsync(new LeaseGrantRequest { ID = 1, TTL = 600 }, cancellationToken: Stop);
+        for (var round = 0; round < 10; round++)
+        {
+            using var channel = Channels.To("http://" + server.Channel.Target);
+            var leases = new Lease.LeaseClient(channel);
+            using var leave = new CancellationTokenSource();
+            var streams = Enumerable.Range(0, 100).Select(_ => leases.LeaseKeepAlive(cancellationToken: leave.Token)).ToList();
+            foreach (var stream in streams)
+            {
+                await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = 1 }, Stop);
+                Assert.True(await stream.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+            }
+
+            Assert.Equal(100, counters["granary.leases.keepalive.streams"]);
+            foreach (var stream in streams.Take(30))
+            {
+                await stream.RequestStream.CompleteAsync();
+                Assert.False(await stream.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+            }
+
+            foreach (var stream in streams.Skip(30))
+            {
+                await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = 1 }, Stop);
+            }
+
+            streams.Skip(30).Take(30).ToList().ForEach(stream => stream.Dispose());
+            await leave.CancelAsync();
+            await Eventually.Holds("no stream is left", () => Task.FromResult(counters["granary.leases.keepalive.streams"] == 0), Generous, Stop);
+        }
+
+        Assert.Equal(600, (await new Lease.LeaseClient(server.Channel).LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = 1 }, cancellationToken: Stop)).GrantedTTL);
+    }
+
     private static Task Waits(InProcessServer server, int keys) => Eventually.Holds(
         $"{keys} keys wait",
         async () => (await server.Kv.RangeAsync(new RangeRequest { Key = Key("l/"), RangeEnd = Key("l0") }, cancellationToken: Stop)).Count == keys,

@@ -92,6 +92,42 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public async Task Granting_renewing_and_revoking_a_lease_are_spans_of_their_call_and_its_expiry_is_a_trace_of_its_own()
+    {
+        await using var receiver = await Receiver.Start();
+        await using var server = await InProcessServer.Start(Stop, options => options with { Tracing = new TracingOptions(receiver.Address, "granary", "", 1_000_000) });
+        var leases = new Lease.LeaseClient(server.Channel);
+        var grant = await Traced(receiver, headers => leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 1, TTL = 600 }, headers, cancellationToken: Stop).ResponseAsync, spans: 5);
+        Assert.Equal(
+            ["ILeaseGrain/Grant < rpc", "apply < commit", "commit < ILeaseGrain/Grant", "evaluate < ILeaseGrain/Grant", "rpc < client"],
+            grant.Order(StringComparer.Ordinal));
+        var revoke = await Traced(receiver, headers => leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = 1 }, headers, cancellationToken: Stop).ResponseAsync, spans: 5);
+        Assert.Equal(
+            ["ILeaseGrain/Revoke < rpc", "apply < commit", "commit < ILeaseGrain/Revoke", "evaluate < ILeaseGrain/Revoke", "rpc < client"],
+            revoke.Order(StringComparer.Ordinal));
+        var renewal = await Traced(
+            receiver,
+            async headers =>
+            {
+                using var stream = leases.LeaseKeepAlive(headers, cancellationToken: Stop);
+                await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = 1 }, Stop);
+                await stream.RequestStream.CompleteAsync();
+                Assert.True(await stream.ResponseStream.MoveNext(Stop));
+                Assert.False(await stream.ResponseStream.MoveNext(Stop));
+            },
+            spans: 2);
+        Assert.Equal(["ILeaseGrain/KeepAlive < rpc", "rpc < client"], renewal.Order(StringComparer.Ordinal));
+
+        await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 2, TTL = 2 }, cancellationToken: Stop);
+        await server.Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("k"), Lease = 2 }, cancellationToken: Stop);
+        List<string> OfExpiry() => receiver.Spans.FirstOrDefault(span => span.Name == "lease expiry") is { } expiry
+            ? [.. receiver.Spans.Where(span => span.TraceId == expiry.TraceId).Select(span => span.ParentSpanId.IsEmpty ? $"{span.Name}, a root" : span.Name).Order(StringComparer.Ordinal)]
+            : [];
+        await Eventually.Holds("the expiry's spans arrived", () => Task.FromResult(OfExpiry().Count >= 4), TimeSpan.FromSeconds(60), Stop);
+        Assert.Equal(["apply", "commit", "evaluate", "lease expiry, a root"], OfExpiry());
+    }
+
+    [Fact]
     public async Task What_is_not_sampled_makes_no_span()
     {
         await using var receiver = await Receiver.Start();

@@ -14,13 +14,16 @@ public abstract partial class ReplicaTests(bool onDisk)
 {
     private int Iterations => onDisk ? 60 : 400;
 
+    /// <summary>From how many keys on a deletion is applied little by little: each, some, or none of those that come up.</summary>
+    protected static Gen<int> LargeDeletion { get; } = Gen.OneOf(Gen.Const(1), Gen.Const(2), Gen.Const(int.MaxValue));
+
     [Fact]
     public void Random_histories_read_as_the_model_says_at_every_revision_while_compaction_goes_on() =>
-        Gen.Select(RandomRequests.Write.Array[1, 40], RandomRequests.Range.Array[8], Gen.Long[0, 30].Array[40], Gen.Int[1, 5]).Sample(
-            (writes, ranges, compactions, eventsPerStep) =>
+        Gen.Select(RandomRequests.Write.Array[1, 40], RandomRequests.Range.Array[8], Gen.Long[0, 30].Array[40], Gen.Int[1, 5], LargeDeletion).Sample(
+            (writes, ranges, compactions, eventsPerStep, largeDeletion) =>
             {
                 using var place = new StorePlace(onDisk);
-                using var replica = new Replica(place.Open());
+                using var replica = new Replica(place.Open(), largeDeletion: largeDeletion);
                 var history = new History(replica);
                 var compaction = new PhysicalCompaction(replica, eventsPerStep);
                 for (var i = 0; i < writes.Length; i++)
@@ -32,9 +35,14 @@ public abstract partial class ReplicaTests(bool onDisk)
                     }
 
                     compaction.Step();
+                    if (i % 3 == 0)
+                    {
+                        ApplyDeferred(replica, 1);
+                    }
                 }
 
                 history.MustReadAlike(ranges);
+                ApplyAllDeferred(replica);
                 while (!compaction.Step())
                 {
                 }
@@ -45,12 +53,12 @@ public abstract partial class ReplicaTests(bool onDisk)
 
     [Fact]
     public void Batches_and_their_records_make_the_same_replica() =>
-        RandomRequests.Write.Array[1, 5].Array[1, 8].Sample(batches =>
+        Gen.Select(RandomRequests.Write.Array[1, 5].Array[1, 8], LargeDeletion, LargeDeletion).Sample((batches, largeDeletion, ofCopy) =>
         {
             using var place = new StorePlace(onDisk);
             using var copyPlace = new StorePlace(onDisk);
-            using var replica = new Replica(place.Open());
-            using var copy = new Replica(copyPlace.Open());
+            using var replica = new Replica(place.Open(), largeDeletion: largeDeletion);
+            using var copy = new Replica(copyPlace.Open(), largeDeletion: ofCopy);
             var history = new History(replica);
             foreach (var batch in batches)
             {
@@ -64,12 +72,69 @@ public abstract partial class ReplicaTests(bool onDisk)
                 if (index % 3 == 0)
                 {
                     copy.Publish();
+                    ApplyDeferred(copy, 1);
                 }
             }
 
             copy.Publish();
+            ApplyAllDeferred(replica);
+            ApplyAllDeferred(copy);
             Assert.Equal(Dump(replica), Dump(copy));
         }, iter: Iterations);
+
+    [Fact]
+    public void A_large_deletion_is_seen_whole_at_once_and_leaves_the_store_little_by_little()
+    {
+        using var place = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open(), largeDeletion: 100);
+        var history = new History(replica);
+        history.Write(new LeaseGrantRequest { ID = 7, TTL = 60 });
+        for (var i = 0; i < 100; i++)
+        {
+            history.Write(new PutRequest { Key = ByteString.CopyFromUtf8($"k{i:D2}"), Lease = 7 });
+        }
+
+        history.Write(new LeaseRevokeRequest { ID = 7 });
+        var deleted = history.Model.Revision;
+        for (var left = 100; left >= 0; left--)
+        {
+            using (var snapshot = replica.Store.Snapshot())
+            {
+                using var cursor = snapshot.Scan(Family.Latest, [], null);
+                var stored = 0;
+                while (cursor.MoveNext())
+                {
+                    stored++;
+                }
+
+                Assert.Equal(left, stored);
+            }
+
+            using var view = replica.View();
+            Assert.Equal(100, view.Events(deleted, deleted).Count());
+            history.MustReadAlike([Everything()]);
+            ApplyDeferred(replica, 1);
+        }
+
+        Assert.False(replica.HasDeferred);
+    }
+
+    protected static void ApplyDeferred(Replica replica, int changes)
+    {
+        if (replica.HasDeferred)
+        {
+            replica.ApplyDeferred(changes);
+            replica.Publish();
+        }
+    }
+
+    protected static void ApplyAllDeferred(Replica replica)
+    {
+        while (replica.HasDeferred)
+        {
+            ApplyDeferred(replica, 10);
+        }
+    }
 
     [Fact]
     public void A_view_keeps_its_state_while_others_write_and_compact()
@@ -244,9 +309,11 @@ public abstract partial class ReplicaTests(bool onDisk)
             }
         }
 
-        public void MustReadAlike(RangeRequest[] ranges)
+        public void MustReadAlike(RangeRequest[] ranges) => MustReadAlike(_replica, ranges);
+
+        public void MustReadAlike(Replica replica, params RangeRequest[] ranges)
         {
-            using var view = _replica.View();
+            using var view = replica.View();
             foreach (var range in ranges)
             {
                 for (var revision = -1; revision <= Model.Revision + 1; revision++)
@@ -296,16 +363,17 @@ public sealed class RocksReplicaTests() : ReplicaTests(onDisk: true)
 {
     [Fact]
     public void A_crash_at_any_point_and_a_replay_from_the_applied_index_make_the_same_replica() =>
-        Gen.Select(RandomRequests.Write.Array[3, 30], Gen.Int[0, 29], Gen.Int[0, 29], Gen.Long[2, 20]).Sample((writes, flushAt, crashAt, compactTo) =>
+        Gen.Select(RandomRequests.Write.Array[3, 30], Gen.Int[0, 29], Gen.Int[0, 29], Gen.Long[2, 20], LargeDeletion).Sample((writes, flushAt, crashAt, compactTo, largeDeletion) =>
         {
             using var place = new StorePlace(onDisk: true);
             using var copy = new StorePlace(onDisk: true);
-            using var replica = new Replica(place.Open());
+            using var replica = new Replica(place.Open(), largeDeletion: largeDeletion);
             var history = new History(replica);
             var compaction = new PhysicalCompaction(replica, 2);
             for (var i = 0; i < writes.Length; i++)
             {
                 history.Write(writes[i]);
+                ApplyDeferred(replica, i % 2);
                 if (i % 5 == 2)
                 {
                     history.Compact(compactTo);
@@ -329,7 +397,7 @@ public sealed class RocksReplicaTests() : ReplicaTests(onDisk: true)
                 CopyFiles(place.StoreDirectory, copy.StoreDirectory);
             }
 
-            using var recovered = new Replica(copy.Open());
+            using var recovered = new Replica(copy.Open(), largeDeletion: largeDeletion);
             foreach (var (index, record) in history.Records.Where(entry => entry.Index > recovered.State.AppliedIndex).ToList())
             {
                 recovered.Apply(index, LogRecord.Decode(record));
@@ -340,6 +408,9 @@ public sealed class RocksReplicaTests() : ReplicaTests(onDisk: true)
                 recovered.Publish();
             }
 
+            history.MustReadAlike(recovered);
+            ApplyAllDeferred(replica);
+            ApplyAllDeferred(recovered);
             var finish = new PhysicalCompaction(recovered, 3);
             while (!compaction.Step() | !finish.Step())
             {

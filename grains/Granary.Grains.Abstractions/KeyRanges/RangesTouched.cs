@@ -26,10 +26,6 @@ public static class RangesTouched
         return positions.Count == 0 ? [map.IdAt(0)] : Ids(map, positions);
     }
 
-    /// <summary>The ranges of some keys.</summary>
-    public static IReadOnlyList<RangeId> By(IEnumerable<ByteString> keys, RangeMap map) =>
-        Ids(map, new SortedSet<int>(keys.Select(map.Find)));
-
     private static void Add(TxnRequest request, RangeMap map, SortedSet<int> positions)
     {
         foreach (var compare in request.Compare)

@@ -27,6 +27,21 @@ public static class GrainTrace
         return span;
     }
 
+    /// <summary>
+    /// Begins the span of work that nobody asked for, or returns null when it is not sampled. The grain calls that it makes are below it.
+    /// </summary>
+    public static Activity? StartRoot(string name)
+    {
+        Activity.Current = null;
+        var span = Source.StartActivity(name);
+        if (span is { Recorded: true })
+        {
+            RequestContext.Set(Key, span.Id!);
+        }
+
+        return span;
+    }
+
     /// <summary>Inside a grain: the span of the call that is being served, or nothing when it is not sampled.</summary>
     public static ActivityContext Caller() =>
         RequestContext.Get(Key) is string id && ActivityContext.TryParse(id, null, out var context) ? context : default;

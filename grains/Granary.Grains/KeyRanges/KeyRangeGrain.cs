@@ -24,8 +24,17 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     private const int RefusalsBeforeSingles = 3;
     private const int MaxRefusals = 100;
 
+    // Each takes a core, and memory for what it deletes.
+    private const int MaxDecidingBeside = 2;
+
     private readonly WriteQueue _waiting = new(options.MaxQueuedRequests, options.MaxQueuedBytes, options.MaxBatchBytes);
     private readonly List<PendingWrite> _batch = [];
+
+    // Large deletions: those that wait, those that are being decided, and those that are and wait for their turn.
+    private readonly Queue<PendingWrite> _undecided = new();
+    private readonly List<LargeDeletion> _deciding = [];
+    private readonly Queue<LargeDeletion> _decided = new();
+    private Task _decisions = Task.CompletedTask;
 
     // Those who want to stop the range, first come first served; the first of the queue is the holder once _isLatched.
     private readonly Queue<LatchRequest> _latchQueue = new();
@@ -42,6 +51,12 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         _waiting.FailAll(new EtcdException(EtcdError.Stopped));
+        while (_undecided.TryDequeue(out var write))
+        {
+            write.Fail(new EtcdException(EtcdError.Stopped));
+        }
+
+        await _decisions;
         await _pump;
     }
 
@@ -113,12 +128,18 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
             if (_latchQueue.Count > 0)
             {
                 await HoldStill();
+                NoteHolder();
+            }
+
+            if (_decided.TryDequeue(out var large))
+            {
+                await Finish(large);
             }
 
             _waiting.TakeBatch(_batch);
             if (_batch.Count == 0)
             {
-                if (_latchQueue.Count == 0 && _waiting.Count == 0)
+                if (_decided.Count == 0 && _latchQueue.Count == 0 && _waiting.Count == 0)
                 {
                     return;
                 }
@@ -128,7 +149,10 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
             try
             {
-                await Run(_batch);
+                while (_batch.Count > 0)
+                {
+                    _batch.RemoveRange(0, await Run(_batch, options.MaxBatchChanges));
+                }
             }
             catch (Exception exception)
             {
@@ -136,9 +160,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 {
                     write.Fail(exception);
                 }
-            }
 
-            _batch.Clear();
+                _batch.Clear();
+            }
         }
     }
 
@@ -172,28 +196,26 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         }
     }
 
-    private async Task Run(List<PendingWrite> batch)
+    /// <summary>Decides writes from the first one on and commits them; returns with how many of them it is through.</summary>
+    private async Task<int> Run(List<PendingWrite> batch, int maxDeletions)
     {
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
-            if (refusals >= RefusalsBeforeSingles && batch.Count > 1)
-            {
-                foreach (var write in batch)
-                {
-                    await Run([write]);
-                }
-
-                return;
-            }
-
             var start = Stopwatch.GetTimestamp();
             using var view = replica.View();
-            var evaluation = new BatchEvaluation(view);
+            var evaluation = new BatchEvaluation(view, maxDeletions);
             List<ActivityContext>? sampled = null;
-            foreach (var write in batch)
+            List<PendingWrite>? large = null;
+            var most = refusals < RefusalsBeforeSingles ? batch.Count : 1;
+            var count = 0;
+            while (count < most && evaluation.ChangeCount < options.MaxBatchChanges)
             {
-                write.Decide(evaluation);
-                if (write.Caller != default)
+                var write = batch[count++];
+                if (!write.TryDecide(evaluation))
+                {
+                    (large ??= []).Add(write);
+                }
+                else if (write.Caller != default)
                 {
                     (sampled ??= []).Add(write.Caller);
                 }
@@ -208,18 +230,115 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 || await log.Append(new CommitBatch(evaluation, view.State.AppliedIndex, _term, view.State.Ranges!.Version, null, sampled ?? [])) == AppendOutcome.Committed)
             {
                 KeyRangeMetrics.Commit.Record(Stopwatch.GetElapsedTime(decided).TotalSeconds);
-                foreach (var write in batch)
+                if (_deciding.Count + _decided.Count > 0)
                 {
-                    write.Answer();
+                    NoteWritten(evaluation);
                 }
 
-                return;
+                for (var i = 0; i < count; i++)
+                {
+                    if (large?.Contains(batch[i]) != true)
+                    {
+                        batch[i].Answer();
+                    }
+                }
+
+                large?.ForEach(_undecided.Enqueue);
+                DecideBeside();
+                return count;
             }
 
             KeyRangeMetrics.Refused.Add(1);
         }
 
         throw new EtcdException(EtcdError.Timeout);
+    }
+
+    private void DecideBeside()
+    {
+        while (_deciding.Count < MaxDecidingBeside && _undecided.TryDequeue(out var write))
+        {
+            var large = new LargeDeletion(write, replica.View());
+            _deciding.Add(large);
+            _decisions = Task.WhenAll(_decisions, Decide(large));
+        }
+    }
+
+    private async Task Decide(LargeDeletion large)
+    {
+        // Never at once: it is begun from within the pump, which may not be begun anew from there.
+        await large.Decide().ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        _deciding.Remove(large);
+        _decided.Enqueue(large);
+        DecideBeside();
+        PumpIfIdle();
+    }
+
+    /// <summary>Commits a large deletion that is decided, between two batches; decides it anew if they have changed what it rests on.</summary>
+    private async Task Finish(LargeDeletion large)
+    {
+        var write = large.Write;
+        using (large)
+        {
+            try
+            {
+                if (large.Evaluation.IsIdle || (!large.IsOutdated && await Append(large)))
+                {
+                    write.Answer();
+                    return;
+                }
+
+                KeyRangeMetrics.Refused.Add(1);
+                if (++write.Attempts < LargeDeletion.MaxAttempts)
+                {
+                    _undecided.Enqueue(write);
+                    DecideBeside();
+                }
+                else
+                {
+                    await Run([write], int.MaxValue);
+                }
+            }
+            catch (Exception exception)
+            {
+                write.Fail(exception);
+            }
+        }
+    }
+
+    private async Task<bool> Append(LargeDeletion large)
+    {
+        var state = large.View.State;
+        var batch = new CommitBatch(
+            large.Evaluation, state.AppliedIndex, _term, state.Ranges!.Version, null, large.Write.Caller == default ? [] : [large.Write.Caller]);
+        if (await log.Append(batch) != AppendOutcome.Committed)
+        {
+            return false;
+        }
+
+        NoteWritten(large.Evaluation);
+        return true;
+    }
+
+    /// <summary>What the holder of the latch has written is known from the replica alone.</summary>
+    private void NoteHolder()
+    {
+        if (_deciding.Count + _decided.Count > 0)
+        {
+            using var now = replica.View();
+            foreach (var large in _deciding.Concat(_decided))
+            {
+                large.Note(now);
+            }
+        }
+    }
+
+    private void NoteWritten(BatchEvaluation written)
+    {
+        foreach (var large in _deciding.Concat(_decided))
+        {
+            large.Note(written);
+        }
     }
 
     private sealed class LatchRequest(Guid id, CancellationToken cancellationToken)

@@ -12,6 +12,9 @@ public sealed record KeyRangeOptions
     /// <summary>Bytes of keys and values in one batch; a larger request is a batch of its own.</summary>
     public int MaxBatchBytes { get; init; } = 4 << 20;
 
+    /// <summary>Changes after which a batch takes no more; a single deletion of more keys is decided beside the batches.</summary>
+    public int MaxBatchChanges { get; init; } = 2048;
+
     /// <summary>How often a range that is held still looks whether its holder's deadline has passed.</summary>
     public TimeSpan LatchCheckInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 

@@ -68,6 +68,14 @@ internal sealed class KeyspaceGrain(
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
             cancellationToken.ThrowIfCancellationRequested();
+
+            // What takes long is decided while the ranges go on, and must still hold once they are stopped.
+            using var large = write.IsLarge && write.Attempts++ < LargeDeletion.MaxAttempts ? new LargeDeletion(write, replica.View()) : null;
+            if (large is not null)
+            {
+                await large.Decide();
+            }
+
             var latch = latches.Open(options.LatchLifetime);
             var held = new List<IKeyRangeGrain>();
             try
@@ -84,7 +92,7 @@ internal sealed class KeyspaceGrain(
                 write.TryTake();
 
                 // The keys of a lease may have come to be in other ranges while these were being stopped.
-                if (touched().All(ranges.Contains) && await TryCommit(write, term, latch))
+                if (touched().All(ranges.Contains) && await (large is null ? TryCommit(write, term, latch) : TryCommit(large, term, latch)))
                 {
                     write.Answer();
                     answered?.Add(1);
@@ -110,21 +118,34 @@ internal sealed class KeyspaceGrain(
     private IReadOnlyList<RangeId> RangesOf(long lease)
     {
         using var view = replica.View();
-        return RangesTouched.By(view.AttachedKeys(lease), Ranges);
+        var ranges = Ranges;
+        return [.. Enumerable.Range(0, ranges.Count).Where(position => view.HasAttached(lease, ranges.KeysAt(position))).Select(ranges.IdAt)];
     }
 
     private async Task<bool> TryCommit(PendingWrite write, long term, Guid latch)
     {
         using var view = replica.View();
-        var evaluation = new BatchEvaluation(view);
-        write.Decide(evaluation);
-        return evaluation.IsIdle
-            || await log.Append(new CommitBatch(
-                evaluation,
-                view.State.AppliedIndex,
-                term,
-                view.State.Ranges!.Version,
-                () => latches.TryCommit(latch),
-                write.Caller == default ? [] : [write.Caller])) == AppendOutcome.Committed;
+        var evaluation = new BatchEvaluation(view, write.IsLarge ? int.MaxValue : options.MaxBatchChanges);
+        return write.TryDecide(evaluation) && await TryCommit(write, evaluation, view, term, latch);
     }
+
+    private async Task<bool> TryCommit(LargeDeletion large, long term, Guid latch)
+    {
+        using (var now = replica.View())
+        {
+            large.Note(now);
+        }
+
+        return !large.IsOutdated && await TryCommit(large.Write, large.Evaluation, large.View, term, latch);
+    }
+
+    private async Task<bool> TryCommit(PendingWrite write, BatchEvaluation evaluation, ReplicaView view, long term, Guid latch) =>
+        evaluation.IsIdle
+        || await log.Append(new CommitBatch(
+            evaluation,
+            view.State.AppliedIndex,
+            term,
+            view.State.Ranges!.Version,
+            () => latches.TryCommit(latch),
+            write.Caller == default ? [] : [write.Caller])) == AppendOutcome.Committed;
 }

@@ -29,7 +29,15 @@ internal sealed class PendingWrite : IDisposable
         _registration = cancellationToken.UnsafeRegister(static state => ((PendingWrite)state!).Leave(), this);
     }
 
+    public IMessage Request => _request;
+
     public int SizeBytes { get; }
+
+    /// <summary>Whether it was found to be too large for a batch.</summary>
+    public bool IsLarge { get; private set; }
+
+    /// <summary>How often it was decided beside the batches, in vain.</summary>
+    public int Attempts { get; set; }
 
     public ActivityContext Caller { get; }
 
@@ -38,8 +46,8 @@ internal sealed class PendingWrite : IDisposable
     /// <summary>Takes the write into a batch; false when its caller has left, and then it must not be written.</summary>
     public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Queued) == Queued;
 
-    /// <summary>Decides the request; what comes out is kept until the batch is committed.</summary>
-    public void Decide(BatchEvaluation evaluation)
+    /// <summary>Decides the request; what comes out is kept until the batch is committed. False when it is too large for the batch.</summary>
+    public bool TryDecide(BatchEvaluation evaluation)
     {
         (_answer, _error) = (null, null);
         using var span = Tracing.GrainTrace.StartWork("evaluate", Caller);
@@ -47,10 +55,17 @@ internal sealed class PendingWrite : IDisposable
         {
             _answer = evaluation.Write(_request, _cancellationToken);
         }
+        catch (LargeDeletionException)
+        {
+            IsLarge = true;
+            return false;
+        }
         catch (Exception exception)
         {
             _error = exception;
         }
+
+        return true;
     }
 
     /// <summary>Gives the caller what was decided.</summary>

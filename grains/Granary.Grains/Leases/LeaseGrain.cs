@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Placement;
 using Granary.Grains.Tracing;
@@ -236,7 +235,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
     private async Task ExpireOne(Lease lease)
     {
-        using var span = GrainTrace.Source.StartActivity("lease expiry", ActivityKind.Internal, parentContext: default);
+        using var span = GrainTrace.StartRoot("lease expiry");
         span?.SetTag("granary.lease", lease.Id);
         try
         {

@@ -22,6 +22,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
     private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(100);
 
+    // Of a large deletion that is committed: so much goes on its way into the store between two groups.
+    private const int DeferredChangesPerStep = 512;
+
     private readonly IRecordLog _records;
     private readonly Replica _replica;
     private readonly CommitLogOptions _options;
@@ -164,6 +167,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         pending.Fail(new EtcdException(EtcdError.Stopped));
     }
 
+    private bool HasDeferred => _failure is null && _replica.HasDeferred;
+
     private void Run()
     {
         var group = new List<PendingRecord>();
@@ -176,6 +181,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                     if (_stopping)
                     {
                         return;
+                    }
+
+                    if (HasDeferred)
+                    {
+                        break;
                     }
 
                     if (!Monitor.Wait(_gate, _shortage is null ? Timeout.InfiniteTimeSpan : ShortageCheckInterval)
@@ -191,6 +201,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             try
             {
                 Commit(group);
+                if (HasDeferred)
+                {
+                    _replica.ApplyDeferred(DeferredChangesPerStep);
+                    _replica.Publish();
+                }
             }
             catch (Exception exception)
             {

@@ -17,11 +17,15 @@ public sealed class BatchEvaluation
     private readonly List<IReadOnlyList<Effect>> _commits = [];
     private readonly List<LeaseChange> _leaseChanges = [];
     private readonly List<IMessage> _responses = [];
+    private readonly int _maxDeletions;
     private List<Effect> _effects = [];
 
-    public BatchEvaluation(IKeyspaceView committed)
+    /// <param name="committed">The state before the batch.</param>
+    /// <param name="maxDeletions">A single deletion or revocation of more keys is not decided, but thrown out by <see cref="LargeDeletionException"/>.</param>
+    public BatchEvaluation(IKeyspaceView committed, int maxDeletions = int.MaxValue)
     {
         _view = new BatchView(committed);
+        _maxDeletions = maxDeletions;
         FirstRevision = committed.Revision + 1;
     }
 
@@ -30,6 +34,9 @@ public sealed class BatchEvaluation
 
     /// <summary>The effects of each request that changed something, in order. One commit, one revision.</summary>
     public IReadOnlyList<IReadOnlyList<Effect>> Commits => _commits;
+
+    /// <summary>How many changes all commits are together.</summary>
+    public int ChangeCount { get; private set; }
 
     /// <summary>
     /// True when an outcome rests on the number that a revision of this very batch will have: then no other first revision will do.
@@ -95,12 +102,18 @@ public sealed class BatchEvaluation
 
                 self.Leases.NoteRead(request.ID);
                 self.Leases.NoteTouched(request.ID);
-                foreach (var key in self._view.AttachedKeys(request.ID))
+                var keys = self._view.AttachedKeys(request.ID, (int)Math.Min(int.MaxValue, self._maxDeletions + 1L));
+                if (keys.Count > self._maxDeletions)
+                {
+                    throw new LargeDeletionException();
+                }
+
+                foreach (var key in keys)
                 {
                     token.ThrowIfCancellationRequested();
                     var pair = self._view.Find(key, self._view.Revision)
                         ?? throw new InvalidOperationException($"lease {request.ID:x} has a key that does not exist");
-                    self.Delete(pair, pair);
+                    self.Delete(pair);
                 }
 
                 self._view.SetLease(request.ID, exists: false);
@@ -120,7 +133,7 @@ public sealed class BatchEvaluation
             default);
 
     public DeleteRangeResponse DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        Decide(request, static (self, request, token) => self.ApplyDelete(request, token), cancellationToken);
+        Decide(request, static (self, request, token) => self.ApplyDelete(request, self._maxDeletions, token), cancellationToken);
 
     public TxnResponse Txn(TxnRequest request, CancellationToken cancellationToken) =>
         Decide(
@@ -155,7 +168,7 @@ public sealed class BatchEvaluation
         {
             foreach (var effect in commit)
             {
-                shift.Move(effect.Pair);
+                shift.Move(effect);
             }
         }
 
@@ -184,6 +197,7 @@ public sealed class BatchEvaluation
             var response = decide(this, request, cancellationToken);
             if (_effects.Count > 0)
             {
+                ChangeCount += _effects.Count;
                 _commits.Add(_effects);
                 _effects = [];
             }
@@ -270,7 +284,7 @@ public sealed class BatchEvaluation
         return response;
     }
 
-    private DeleteRangeResponse ApplyDelete(DeleteRangeRequest request, CancellationToken cancellationToken)
+    private DeleteRangeResponse ApplyDelete(DeleteRangeRequest request, int maxDeletions, CancellationToken cancellationToken)
     {
         var keys = new KeyRange(request.Key, request.RangeEnd);
         var found = new List<KeyValue>();
@@ -286,7 +300,13 @@ public sealed class BatchEvaluation
             using var cursor = _view.Scan(keys, _view.Revision);
             while (cursor.MoveNext())
             {
-                found.Add(cursor.Read(request.PrevKv));
+                // With its value, for the history: to read that later takes longer, and others wait then.
+                found.Add(cursor.Read(withValue: true));
+                if (found.Count > maxDeletions)
+                {
+                    throw new LargeDeletionException();
+                }
+
                 if (found.Count % 1024 == 0)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
@@ -294,11 +314,9 @@ public sealed class BatchEvaluation
             }
         }
 
-        var valuesAtHand = keys.IsSingleKey || request.PrevKv;
         foreach (var pair in found)
         {
-            // The pairs of this batch are nowhere but here, so they are always passed on whole.
-            Delete(pair, valuesAtHand ? pair : _view.ChangedPair(pair.Key));
+            Delete(pair);
         }
 
         var response = new DeleteRangeResponse { Header = Header(), Deleted = found.Count };
@@ -310,12 +328,10 @@ public sealed class BatchEvaluation
         return response;
     }
 
-    /// <param name="pair">The pair to delete, with or without its value.</param>
-    /// <param name="previous">The same with its value, if that is at hand.</param>
-    private void Delete(KeyValue pair, KeyValue? previous)
+    private void Delete(KeyValue pair)
     {
         Leases.NoteTouched(pair.Lease);
-        Change(new Effect(true, new KeyValue { Key = pair.Key, ModRevision = OwnRevision }, pair.ModRevision, previous), null);
+        Change(new Effect(true, new KeyValue { Key = pair.Key, ModRevision = OwnRevision }, pair.ModRevision, pair), null);
     }
 
     private void Change(Effect effect, KeyValue? pair)
@@ -416,7 +432,7 @@ public sealed class BatchEvaluation
                     answer.ResponsePut = ApplyPut(op.RequestPut);
                     break;
                 case RequestOp.RequestOneofCase.RequestDeleteRange:
-                    answer.ResponseDeleteRange = ApplyDelete(op.RequestDeleteRange, cancellationToken);
+                    answer.ResponseDeleteRange = ApplyDelete(op.RequestDeleteRange, int.MaxValue, cancellationToken);
                     break;
                 default:
                     answer.ResponseTxn = ApplyPath(path.Nested![nested++], cancellationToken);

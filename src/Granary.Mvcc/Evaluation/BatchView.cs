@@ -27,24 +27,21 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
 
     public bool HasChanges => _changed.Count > 0;
 
-    /// <summary>The pair that the batch gave to <paramref name="key"/>, or null when it did not touch it.</summary>
-    public KeyValue? ChangedPair(ByteString key) => _changed.GetValueOrDefault(key);
-
     public bool HasLease(long id) => _leases.TryGetValue(id, out var exists) ? exists : committed.HasLease(id);
 
-    public IReadOnlyList<ByteString> AttachedKeys(long lease)
+    public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue)
     {
         // A lease that the batch itself has granted, or that it revoked before, starts without what was attached to its id.
-        var keys = _leases.ContainsKey(lease) ? [] : committed.AttachedKeys(lease);
         if (_changed.Count == 0)
         {
-            return keys;
+            return _leases.ContainsKey(lease) ? [] : committed.AttachedKeys(lease, max);
         }
 
+        var keys = _leases.ContainsKey(lease) ? [] : committed.AttachedKeys(lease, (int)Math.Min(int.MaxValue, (long)max + _changed.Count));
         var attached = keys.Where(key => !_changed.ContainsKey(key)).ToList();
         attached.AddRange(_changed.Where(entry => entry.Value?.Lease == lease).Select(entry => entry.Key));
         attached.Sort(KeyRange.Compare);
-        return attached;
+        return attached.Count > max ? attached.GetRange(0, max) : attached;
     }
 
     /// <summary>A lease comes or goes.</summary>

@@ -19,8 +19,8 @@ public interface IKeyspaceView
     /// <summary>Whether a lease exists in this state.</summary>
     bool HasLease(long id);
 
-    /// <summary>The keys attached to a lease in this state, in key order.</summary>
-    IReadOnlyList<ByteString> AttachedKeys(long lease);
+    /// <summary>The keys attached to a lease in this state, in key order, the first <paramref name="max"/> of them.</summary>
+    IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue);
 
     /// <summary>The pair that <paramref name="key"/> has at <paramref name="revision"/>, or null. Not to be changed by the caller.</summary>
     KeyValue? Find(ByteString key, long revision);

@@ -20,6 +20,19 @@ internal sealed class RevisionShift(long committed, long distance)
         pair.CreateRevision = Moved(pair.CreateRevision);
     }
 
+    public void Move(in Effect effect)
+    {
+        // Nobody else has the pair of a deletion.
+        if (effect.IsDelete)
+        {
+            effect.Pair.ModRevision += distance;
+        }
+        else
+        {
+            Move(effect.Pair);
+        }
+    }
+
     public IReadOnlyList<Effect> Moved(IReadOnlyList<Effect> effects)
     {
         var moved = new Effect[effects.Count];

@@ -42,6 +42,10 @@ public sealed class RangeMap
 
     public ByteString StartAt(int position) => _starts[position];
 
+    /// <summary>The keys that a range owns.</summary>
+    public KeyRange KeysAt(int position) =>
+        new(_starts[position], position + 1 < _starts.Length ? _starts[position + 1] : KeyRange.All.End);
+
     /// <summary>A map whose ranges part at the given keys; ids count from 1.</summary>
     public static RangeMap SplitAt(IEnumerable<ByteString> keys)
     {

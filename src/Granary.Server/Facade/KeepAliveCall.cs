@@ -1,5 +1,8 @@
+using System.Diagnostics.Metrics;
 using System.Threading.Channels;
+using Granary.Grains.KeyRanges;
 using Granary.Grains.Leases;
+using Granary.Grains.Tracing;
 using Granary.Protos;
 using Grpc.Core;
 
@@ -13,6 +16,9 @@ internal sealed class KeepAliveCall(GrainRouter router, Member member)
     private static readonly WriteOptions Flushed = new();
     private static readonly WriteOptions Unflushed = new(WriteFlags.BufferHint);
 
+    private static readonly UpDownCounter<int> Streams = new Meter(KeyRangeMetrics.MeterName).CreateUpDownCounter<int>(
+        "granary.leases.keepalive.streams", description: "Streams on which clients keep leases alive.");
+
     // Requests that were read and not answered yet: no more are read when it is full.
     private readonly Channel<long> _requests = Channel.CreateBounded<long>(
         new BoundedChannelOptions(MaxBatch) { SingleReader = true, SingleWriter = true });
@@ -21,6 +27,7 @@ internal sealed class KeepAliveCall(GrainRouter router, Member member)
     public async Task Run(
         IAsyncStreamReader<LeaseKeepAliveRequest> requests, IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationTokenSource ended)
     {
+        Streams.Add(1);
         var reading = Read(requests, ended.Token);
         try
         {
@@ -30,6 +37,7 @@ internal sealed class KeepAliveCall(GrainRouter router, Member member)
         {
             await ended.CancelAsync();
             await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Streams.Add(-1);
         }
 
         await reading;
@@ -75,26 +83,44 @@ internal sealed class KeepAliveCall(GrainRouter router, Member member)
         }
     }
 
+    /// <summary>Asks the grains of all slots at once; the answers are in the order of the ids.</summary>
     private async Task<LeaseKeepAliveResponse[]> Ask(List<long> ids, CancellationToken cancellationToken)
     {
-        var answers = new LeaseKeepAliveResponse[ids.Count];
-        var bySlot = new List<int>?[LeaseGrainKey.Slots];
-        for (var i = 0; i < ids.Count; i++)
+        using var span = GrainTrace.StartCall("ILeaseGrain/KeepAlive");
+        var ofSlot = new int[LeaseGrainKey.Slots];
+        foreach (var id in ids)
         {
-            (bySlot[LeaseGrainKey.SlotOf(ids[i])] ??= []).Add(i);
+            ofSlot[LeaseGrainKey.SlotOf(id)]++;
         }
 
-        await Task.WhenAll(bySlot.Select(async (positions, slot) =>
+        var parts = new long[LeaseGrainKey.Slots][];
+        for (var slot = 0; slot < parts.Length; slot++)
         {
-            if (positions is not null)
-            {
-                var renewed = await router.LeaseSlots[slot].KeepAlive([.. positions.Select(position => ids[position])], cancellationToken);
-                for (var i = 0; i < positions.Count; i++)
-                {
-                    answers[positions[i]] = renewed[i];
-                }
-            }
-        }));
+            parts[slot] = new long[ofSlot[slot]];
+        }
+
+        Array.Clear(ofSlot);
+        foreach (var id in ids)
+        {
+            var slot = LeaseGrainKey.SlotOf(id);
+            parts[slot][ofSlot[slot]++] = id;
+        }
+
+        var asked = new Task<IReadOnlyList<LeaseKeepAliveResponse>>?[parts.Length];
+        for (var slot = 0; slot < parts.Length; slot++)
+        {
+            asked[slot] = parts[slot].Length > 0 ? router.LeaseSlots[slot].KeepAlive(parts[slot], cancellationToken).AsTask() : null;
+        }
+
+        await Task.WhenAll(asked.OfType<Task>());
+        Array.Clear(ofSlot);
+        var answers = new LeaseKeepAliveResponse[ids.Count];
+        for (var i = 0; i < answers.Length; i++)
+        {
+            var slot = LeaseGrainKey.SlotOf(ids[i]);
+            answers[i] = (await asked[slot]!)[ofSlot[slot]++];
+        }
+
         return answers;
     }
 }

@@ -37,6 +37,12 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
             return true;
         }
 
+        // What the store has not done with can't be removed from it.
+        if (view.State.Deferred.Count > 0 && view.State.Deferred[0].Revision <= target)
+        {
+            return false;
+        }
+
         var stepStart = Stopwatch.GetTimestamp();
         _start = _start == 0 ? stepStart : _start;
         using var batch = replica.Store.CreateBatch();

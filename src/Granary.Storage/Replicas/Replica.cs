@@ -12,7 +12,11 @@ namespace Granary.Storage.Replicas;
 /// </summary>
 public sealed class Replica : IDisposable
 {
+    // So many large deletions at once; one more is applied in one go.
+    private const int MaxDeferred = 8;
+
     private readonly IStore _store;
+    private readonly int _largeDeletion;
     private readonly IStoreBatch _batch;
     private readonly ByteWriter _key = new();
     private readonly ByteWriter _value = new();
@@ -39,9 +43,11 @@ public sealed class Replica : IDisposable
 
     /// <param name="store">Where the state is.</param>
     /// <param name="feedBytes">How much of the newest commits stays in memory for those who follow.</param>
-    public Replica(IStore store, int feedBytes = 8 << 20)
+    /// <param name="largeDeletion">A commit that deletes so many keys or more leaves the store a few at a time.</param>
+    public Replica(IStore store, int feedBytes = 8 << 20, int largeDeletion = 2048)
     {
         _store = store;
+        _largeDeletion = largeDeletion;
         _batch = store.CreateBatch();
         _onViewFreed = () => Interlocked.Decrement(ref _openViews);
         using (var snapshot = store.Snapshot())
@@ -64,6 +70,9 @@ public sealed class Replica : IDisposable
 
     /// <summary>Whether records were applied since the last <see cref="Publish"/>.</summary>
     public bool HasUnpublished => _state.AppliedIndex != State.AppliedIndex;
+
+    /// <summary>Whether there is a commit that the store has not done with: <see cref="ApplyDeferred"/> goes on with it.</summary>
+    public bool HasDeferred => _state.Deferred.Count > 0;
 
     public IStore Store => _store;
 
@@ -106,6 +115,26 @@ public sealed class Replica : IDisposable
                 _state = _state with { Alarms = alarm.ApplyTo(_state.Alarms) };
                 _alarmsChanged = true;
                 break;
+        }
+    }
+
+    /// <summary>
+    /// Takes a little more of a large deletion, which is visible since its commit, out of the store. Changes nothing that can be seen;
+    /// goes into the store by <see cref="Publish"/>.
+    /// </summary>
+    public void ApplyDeferred(int changes)
+    {
+        var deletion = _state.Deferred[0];
+        for (var i = 0; i < changes; i++)
+        {
+            if (!deletion.TryTakeNext(out var change, out var sub))
+            {
+                deletion.Forget(_batch);
+                _state = _state with { Deferred = [.. _state.Deferred.Skip(1)] };
+                return;
+            }
+
+            ApplyToStore(change, deletion.Revision, sub);
         }
     }
 
@@ -224,6 +253,12 @@ public sealed class Replica : IDisposable
         foreach (var commit in record.Commits)
         {
             revision++;
+            if (commit.Count >= _largeDeletion && _state.Deferred.Count < MaxDeferred && DeferredDeletion.Suits(commit))
+            {
+                _applied.Add(new AppliedCommit(revision, Defer(commit, revision), default));
+                continue;
+            }
+
             Effect[]? completed = null;
             for (var sub = 0; sub < commit.Count; sub++)
             {
@@ -258,8 +293,36 @@ public sealed class Replica : IDisposable
         _state = _state with { Revision = revision };
     }
 
+    /// <summary>Leaves a large deletion to <see cref="ApplyDeferred"/>; returns its changes, each with the pair that it superseded.</summary>
+    private Effect[] Defer(IReadOnlyList<Effect> commit, long revision)
+    {
+        var changes = new Effect[commit.Count];
+        for (var i = 0; i < changes.Length; i++)
+        {
+            changes[i] = commit[i] with { Previous = Superseded(commit[i], revision) };
+        }
+
+        var deletion = new DeferredDeletion(revision, changes);
+        deletion.Store(_batch, _value);
+        _state = _state with { Deferred = [.. _state.Deferred, deletion] };
+        return changes;
+    }
+
     /// <summary>Applies one change; returns the pair that it superseded, or null.</summary>
     private KeyValue? Apply(in Effect effect, long revision, int sub)
+    {
+        foreach (var deletion in _state.Deferred)
+        {
+            if (deletion.TryTake(effect.Pair.Key.Span, out var deferred, out var deferredSub))
+            {
+                ApplyToStore(deferred, deletion.Revision, deferredSub);
+            }
+        }
+
+        return ApplyToStore(effect, revision, sub);
+    }
+
+    private KeyValue? ApplyToStore(in Effect effect, long revision, int sub)
     {
         var key = effect.Pair.Key;
         var previous = effect.PreviousModRevision != 0 ? Supersede(effect, revision) : null;
@@ -316,6 +379,18 @@ public sealed class Replica : IDisposable
 
     private KeyValue Supersede(in Effect effect, long revision)
     {
+        var previous = Superseded(effect, revision);
+        _key.Clear();
+        HistoryKey.Write(_key, effect.Pair.Key.Span, previous.ModRevision);
+        _value.Clear();
+        _value.Varint(revision);
+        PairCodec.Write(_value, previous);
+        _batch.Put(Family.History, _key.Written, _value.Written);
+        return previous;
+    }
+
+    private KeyValue Superseded(in Effect effect, long revision)
+    {
         var key = effect.Pair.Key;
         var previous = effect.Previous
             ?? (_pending.TryGetValue(key, out var pending) ? pending : _current.Find(key, long.MaxValue));
@@ -325,12 +400,6 @@ public sealed class Replica : IDisposable
                 $"Revision {revision} supersedes a pair of revision {effect.PreviousModRevision}, but the replica holds {previous?.ModRevision ?? 0}.");
         }
 
-        _key.Clear();
-        HistoryKey.Write(_key, key.Span, previous.ModRevision);
-        _value.Clear();
-        _value.Varint(revision);
-        PairCodec.Write(_value, previous);
-        _batch.Put(Family.History, _key.Written, _value.Written);
         return previous;
     }
 }

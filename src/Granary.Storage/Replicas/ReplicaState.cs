@@ -31,6 +31,9 @@ public sealed record ReplicaState(
 
     public static readonly ReplicaState Initial = new(0, 0, 1, -1, 0, 0, null, []);
 
+    /// <summary>Commits that are visible, but that the store has not done with; by revision.</summary>
+    internal IReadOnlyList<DeferredDeletion> Deferred { get; init; } = [];
+
     private static ReadOnlySpan<byte> StateKey => "state"u8;
 
     private static ReadOnlySpan<byte> RangesKey => "ranges"u8;
@@ -77,7 +80,9 @@ public sealed record ReplicaState(
             return new ReplicaState(
                 reader.Varint(), reader.Varint(), reader.Varint(), reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(),
                 known.ranges, known.alarms);
-        }) ?? Initial;
+        }) is { } state
+            ? state with { Deferred = DeferredDeletion.Load(snapshot) }
+            : Initial;
     }
 
     /// <summary>Marks a store as unfinished: nobody opens it until a state is stored.</summary>

@@ -53,15 +53,44 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         }
     }
 
-    public IReadOnlyList<ByteString> AttachedKeys(long lease)
+    /// <summary>Whether one of some keys is attached to a lease.</summary>
+    public bool HasAttached(long lease, KeyRange keys)
+    {
+        var start = new ByteWriter();
+        LeaseKey.Write(start, lease, keys.Start.Span);
+        byte[]? end = LeaseKey.Behind(lease);
+        if (keys.ExclusiveEnd() is { } exclusive)
+        {
+            var bound = new ByteWriter();
+            LeaseKey.Write(bound, lease, exclusive.Span);
+            end = bound.Written.ToArray();
+        }
+
+        using var cursor = _snapshot.Scan(Family.LeaseKeys, start.Written, end);
+        while (cursor.MoveNext())
+        {
+            if (State.Deferred.Count == 0 || Find(ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]), Revision) is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue)
     {
         var keys = new List<ByteString>();
         Span<byte> start = stackalloc byte[LeaseKey.Length];
         LeaseKey.Write(start, lease);
         using var cursor = _snapshot.Scan(Family.LeaseKeys, start, LeaseKey.Behind(lease));
-        while (cursor.MoveNext())
+        while (keys.Count < max && cursor.MoveNext())
         {
-            keys.Add(ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]));
+            var key = ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
+            if (State.Deferred.Count == 0 || Find(key, Revision) is not null)
+            {
+                keys.Add(key);
+            }
         }
 
         return keys;
@@ -70,7 +99,8 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     public KeyValue? Find(ByteString key, long revision)
     {
         var latest = FindLatest(key);
-        return latest is not null && latest.ModRevision <= revision ? latest
+        return latest is not null && latest.ModRevision <= revision
+            && !LatestCursor.IsHidden(State.Deferred, key.Span, latest.ModRevision, revision) ? latest
             : revision >= Revision ? null
             : FindSuperseded(key, revision);
     }
@@ -80,19 +110,25 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         // Every pair that is there now is old enough for the current revision: no need to look.
         var isCurrent = revision >= Revision;
         var latest = new LatestCursor(
-            _snapshot.Scan(Family.Latest, keys.Start.Span, keys.ExclusiveEnd()?.ToByteArray()), isCurrent ? long.MaxValue : revision);
+            _snapshot.Scan(Family.Latest, keys.Start.Span, keys.ExclusiveEnd()?.ToByteArray()), isCurrent ? long.MaxValue : revision, State.Deferred);
         return isCurrent ? latest : new HistoricalCursor(latest, new SupersededCursor(_snapshot, keys, revision));
     }
 
     /// <summary>What changed at the revisions from <paramref name="first"/> to <paramref name="last"/>, in order.</summary>
     public IEnumerable<StoredEvent> Events(long first, long last)
     {
-        var start = StoredEvent.Key(first, 0);
-        using var cursor = _snapshot.Scan(Family.Events, start, last == long.MaxValue ? null : StoredEvent.Key(last + 1, 0));
-        while (cursor.MoveNext())
+        // Of what the store has not done with it has some events: all are taken from there instead.
+        var events = Enumerable.Empty<StoredEvent>();
+        foreach (var deletion in State.Deferred)
         {
-            yield return StoredEvent.Read(cursor.Key, cursor.Value);
+            if (first <= deletion.Revision && deletion.Revision <= last)
+            {
+                events = events.Concat(EventsInStore(first, deletion.Revision - 1)).Concat(deletion.Events());
+                first = deletion.Revision + 1;
+            }
         }
+
+        return first <= last ? events.Concat(EventsInStore(first, last)) : events;
     }
 
     /// <summary>
@@ -152,6 +188,21 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         }
 
         return false;
+    }
+
+    private IEnumerable<StoredEvent> EventsInStore(long first, long last)
+    {
+        if (first > last)
+        {
+            yield break;
+        }
+
+        var start = StoredEvent.Key(first, 0);
+        using var cursor = _snapshot.Scan(Family.Events, start, last == long.MaxValue ? null : StoredEvent.Key(last + 1, 0));
+        while (cursor.MoveNext())
+        {
+            yield return StoredEvent.Read(cursor.Key, cursor.Value);
+        }
     }
 
     private KeyValue? FindLatest(ByteString key) =>

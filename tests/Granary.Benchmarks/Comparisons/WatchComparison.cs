@@ -66,25 +66,25 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
 
         var without = await Puts(endpoint, options.Duration, server.ProcessId, cancellationToken);
         var pacedWithout = await PacedPuts(endpoint, cancellationToken);
-        var before = await Rss(server.ProcessId, cancellationToken);
+        var before = await ProcessSample.SettledRssBytes(server.ProcessId, cancellationToken);
         double bytesPerWatcher;
         LoadResult with;
         Percentiles pacedWith;
         using (var connection = new Connection(endpoint))
         {
             var streams = await Watchers(connection, IdleWatchers / 1000, 1000, i => ByteString.CopyFromUtf8($"idle{i}"), cancellationToken);
-            bytesPerWatcher = (await Rss(server.ProcessId, cancellationToken) - before) / IdleWatchers;
+            bytesPerWatcher = (await ProcessSample.SettledRssBytes(server.ProcessId, cancellationToken) - before) / IdleWatchers;
             with = await Puts(endpoint, options.Duration, server.ProcessId, cancellationToken);
             pacedWith = await PacedPuts(endpoint, cancellationToken);
             streams.ForEach(stream => stream.Dispose());
         }
 
-        before = await Rss(server.ProcessId, cancellationToken);
+        before = await ProcessSample.SettledRssBytes(server.ProcessId, cancellationToken);
         double bytesPerStream;
         using (var connection = new Connection(endpoint))
         {
             var streams = await Watchers(connection, IdleWatchers, 1, i => ByteString.CopyFromUtf8($"idle{i}"), cancellationToken);
-            bytesPerStream = (await Rss(server.ProcessId, cancellationToken) - before) / IdleWatchers;
+            bytesPerStream = (await ProcessSample.SettledRssBytes(server.ProcessId, cancellationToken) - before) / IdleWatchers;
             streams.ForEach(stream => stream.Dispose());
         }
 
@@ -224,19 +224,6 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
                 new PutRequest { Key = ByteString.CopyFromUtf8($"paced{i % 10_000}"), Value = Value }, cancellationToken: cancellationToken);
             latencies.RecordValue(Math.Max(1, (long)Stopwatch.GetElapsedTime(start).TotalMicroseconds));
         }
-    }
-
-    /// <summary>Resident bytes, once they hardly move any more: the median of some readings.</summary>
-    private static async Task<double> Rss(int processId, CancellationToken cancellationToken)
-    {
-        var readings = new List<double>();
-        for (var i = 0; i < 7; i++)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
-            readings.Add(ProcessSample.Of(processId).RssMegabytes * (1 << 20));
-        }
-
-        return Median.Of(readings, static bytes => bytes);
     }
 
     /// <summary>Latencies in milliseconds.</summary>

@@ -28,6 +28,7 @@ internal sealed class Connection : IDisposable
         Kv = new KV.KVClient(_channel);
         Watch = new Watch.WatchClient(_channel);
         Maintenance = new Maintenance.MaintenanceClient(_channel);
+        Lease = new Lease.LeaseClient(_channel);
     }
 
     public KV.KVClient Kv { get; }
@@ -35,6 +36,8 @@ internal sealed class Connection : IDisposable
     public Watch.WatchClient Watch { get; }
 
     public Maintenance.MaintenanceClient Maintenance { get; }
+
+    public Lease.LeaseClient Lease { get; }
 
     public void Dispose() => _channel.Dispose();
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Granary.Benchmarks.Comparisons;
 
 namespace Granary.Benchmarks.Load;
 
@@ -21,6 +22,19 @@ internal readonly record struct ProcessSample(TimeSpan Cpu, double RssMegabytes)
         return new ProcessSample(
             TimeSpan.FromSeconds((Number(fields[UserTicks]) + Number(fields[SystemTicks])) / TicksPerSecond),
             Number(fields[ResidentPages]) * PageBytes / (1 << 20));
+    }
+
+    /// <summary>Resident bytes, once they hardly move any more: the median of some readings.</summary>
+    public static async Task<double> SettledRssBytes(int processId, CancellationToken cancellationToken)
+    {
+        var readings = new List<double>();
+        for (var i = 0; i < 7; i++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
+            readings.Add(Of(processId).RssMegabytes * (1 << 20));
+        }
+
+        return Median.Of(readings, static bytes => bytes);
     }
 
     private static double Number(string field) => double.Parse(field, CultureInfo.InvariantCulture);

@@ -1,0 +1,201 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Google.Protobuf;
+using Granary.Protos;
+using Granary.Server.Configuration;
+using Granary.Testing;
+using Grpc.Core;
+
+namespace Granary.Server.Tests;
+
+/// <summary>Deletions of many keys: whole at one revision like any other, and nobody else waits for them.</summary>
+[Collection("one server at a time")]
+public sealed class LargeDeletionTests
+{
+    private const int Many = 100_000;
+    private const int KeysPerTxn = 100;
+
+    // What is reached on a quiet machine is less than a tenth of it; deciding and applying all in one go takes longer on any.
+    private static readonly TimeSpan LongestStall = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(false, "")]
+    [InlineData(true, "")]
+    [InlineData(true, "k050000")]
+    public async Task A_hundred_thousand_keys_go_at_one_revision_watchers_see_them_go_together_and_others_go_on_writing(bool byLease, string split)
+    {
+        await using var server = await InProcessServer.Start(Stop, options => options with
+        {
+            Engine = Engine.Embedded,
+            InitialRangeSplits = split.Length > 0 ? [split] : [],
+        });
+        var leases = new Lease.LeaseClient(server.Channel);
+        await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 7, TTL = 600 }, cancellationToken: Stop);
+        await Fill(server, Many);
+        using var whole = await Watch(server, fragment: false);
+        using var inFragments = await Watch(server, fragment: true);
+
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var slowest = TimeSpan.Zero;
+        var putting = Task.Run(async () =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                var start = Stopwatch.GetTimestamp();
+                await server.Kv.PutAsync(new PutRequest { Key = Key("other") }, cancellationToken: Stop);
+                slowest = TimeSpan.FromTicks(Math.Max(slowest.Ticks, Stopwatch.GetElapsedTime(start).Ticks));
+            }
+        }, Stop);
+        var begin = Stopwatch.GetTimestamp();
+        var revision = byLease
+            ? (await leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = 7 }, cancellationToken: Stop)).Header.Revision
+            : (await server.Kv.DeleteRangeAsync(All, cancellationToken: Stop)).Header.Revision;
+        var took = Stopwatch.GetElapsedTime(begin);
+
+        // While they leave the store, none is seen any more, and all are where they were.
+        Assert.Equal(0, (await server.Kv.RangeAsync(Count(0), cancellationToken: Stop)).Count);
+        Assert.Equal(0, (await server.Kv.RangeAsync(Count(revision), cancellationToken: Stop)).Count);
+        Assert.Equal(Many, (await server.Kv.RangeAsync(Count(revision - 1), cancellationToken: Stop)).Count);
+        var lease = await leases.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = 7, Keys = true }, cancellationToken: Stop);
+        Assert.Equal((byLease ? 0 : 600, 0), (lease.GrantedTTL, lease.Keys.Count));
+        MustBeTheDeletion(Assert.Single(await ReadAll(whole)).Events, revision);
+        var fragments = await ReadAll(inFragments);
+        Assert.True(fragments.Count > 1, "a response of so many events was not split");
+        Assert.All(fragments, fragment => Assert.Equal(!ReferenceEquals(fragment, fragments[^1]), fragment.Fragment));
+        MustBeTheDeletion([.. fragments.SelectMany(fragment => fragment.Events)], revision);
+
+        await Eventually.Holds("all have left the store", () => Task.FromResult(!server.Replica.HasDeferred), Generous, Stop);
+        await done.CancelAsync();
+        await putting;
+        Assert.Equal(Many, (await server.Kv.RangeAsync(Count(revision - 1), cancellationToken: Stop)).Count);
+        TestContext.Current.TestOutputHelper!.WriteLine($"deleting took {took.TotalMilliseconds:F0} ms, the slowest put meanwhile {slowest.TotalMilliseconds:F0} ms");
+        Assert.True(slowest < LongestStall, $"a put waited for {slowest}");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("k002500")]
+    public async Task Large_deletions_beside_writes_to_the_same_keys_lose_nothing_and_delete_what_they_say(string split)
+    {
+        const int Keys = 5_000;
+        await using var server = await InProcessServer.Start(Stop, options => options with { InitialRangeSplits = split.Length > 0 ? [split] : [] });
+        var leases = new Lease.LeaseClient(server.Channel);
+        using var watch = await Watch(server, fragment: false, puts: true);
+        var seed = Random.Shared.Next();
+        TestContext.Current.TestOutputHelper!.WriteLine($"seed {seed}");
+        var deletions = new ConcurrentDictionary<long, long>();
+        var last = 0L;
+        for (var round = 0; round < 6; round++)
+        {
+            await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 7, TTL = 600 }, cancellationToken: Stop);
+            await Fill(server, Keys);
+            using var deleted = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+            var writing = Enumerable.Range(0, 4).Select(i => Task.Run(async () =>
+            {
+                var random = new Random(seed + i);
+                while (!deleted.IsCancellationRequested)
+                {
+                    var key = Key(Name(random.Next(Keys)));
+                    await (random.Next(3) == 0
+                        ? server.Kv.DeleteRangeAsync(new DeleteRangeRequest { Key = key }, cancellationToken: Stop).ResponseAsync
+                        : (Task)server.Kv.PutAsync(new PutRequest { Key = key }, cancellationToken: Stop).ResponseAsync);
+                }
+            }, Stop)).ToArray();
+            if (round % 2 == 0)
+            {
+                var response = await server.Kv.DeleteRangeAsync(All, cancellationToken: Stop);
+                deletions[response.Header.Revision] = response.Deleted;
+            }
+
+            await leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = 7 }, cancellationToken: Stop);
+            await deleted.CancelAsync();
+            await Task.WhenAll(writing);
+            last = (await server.Kv.PutAsync(new PutRequest { Key = Key("k-last") }, cancellationToken: Stop)).Header.Revision;
+        }
+
+        // What a watcher was told is all that happened.
+        var seen = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        var perRevision = new Dictionary<long, long>();
+        for (var at = 0L; at < last;)
+        {
+            Assert.True(await watch.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+            foreach (var change in watch.ResponseStream.Current.Events)
+            {
+                at = change.Kv.ModRevision;
+                if (change.Type == Event.Types.EventType.Put)
+                {
+                    seen[change.Kv.Key.ToStringUtf8()] = at;
+                }
+                else
+                {
+                    Assert.True(seen.Remove(change.Kv.Key.ToStringUtf8()), "a key went that was not there");
+                    perRevision[at] = perRevision.GetValueOrDefault(at) + 1;
+                }
+            }
+        }
+
+        Assert.All(deletions, deletion => Assert.Equal(deletion.Value, perRevision[deletion.Key]));
+        var all = await server.Kv.RangeAsync(new RangeRequest { Key = All.Key, RangeEnd = All.RangeEnd }, cancellationToken: Stop);
+        Assert.Equal(seen.Select(entry => (entry.Key, entry.Value)), all.Kvs.Select(pair => (pair.Key.ToStringUtf8(), pair.ModRevision)));
+        Assert.DoesNotContain(all.Kvs, pair => pair.Lease != 0);
+        Assert.Equal(0, server.Latches.Count);
+    }
+
+    private static DeleteRangeRequest All { get; } = new() { Key = Key("k"), RangeEnd = Key("l") };
+
+    private static RangeRequest Count(long revision) => new() { Key = All.Key, RangeEnd = All.RangeEnd, CountOnly = true, Revision = revision };
+
+    private static async Task Fill(InProcessServer server, int count)
+    {
+        var next = -1;
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(async _ =>
+        {
+            for (var txn = Interlocked.Increment(ref next); txn < count / KeysPerTxn; txn = Interlocked.Increment(ref next))
+            {
+                var puts = Enumerable.Range(txn * KeysPerTxn, KeysPerTxn)
+                    .Select(i => new RequestOp { RequestPut = new PutRequest { Key = Key(Name(i)), Value = Key("v"), Lease = 7 } });
+                await server.Kv.TxnAsync(new TxnRequest { Success = { puts } }, cancellationToken: Stop);
+            }
+        }));
+    }
+
+    private static async Task<AsyncDuplexStreamingCall<WatchRequest, WatchResponse>> Watch(InProcessServer server, bool fragment, bool puts = false)
+    {
+        var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
+        var create = new WatchCreateRequest { Key = All.Key, RangeEnd = All.RangeEnd, Fragment = fragment };
+        if (!puts)
+        {
+            create.Filters.Add(WatchCreateRequest.Types.FilterType.Noput);
+        }
+
+        await watch.RequestStream.WriteAsync(new WatchRequest { CreateRequest = create }, Stop);
+        Assert.True(await watch.ResponseStream.MoveNext(Stop) && watch.ResponseStream.Current.Created);
+        return watch;
+    }
+
+    private static async Task<List<WatchResponse>> ReadAll(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> watch)
+    {
+        var responses = new List<WatchResponse>();
+        for (var events = 0; events < Many; events += responses[^1].Events.Count)
+        {
+            Assert.True(await watch.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+            responses.Add(watch.ResponseStream.Current);
+        }
+
+        return responses;
+    }
+
+    private static void MustBeTheDeletion(IReadOnlyList<Event> events, long revision)
+    {
+        Assert.Equal(Enumerable.Range(0, Many).Select(Name), events.Select(change => change.Kv.Key.ToStringUtf8()));
+        Assert.All(events, change => Assert.Equal((Event.Types.EventType.Delete, revision), (change.Type, change.Kv.ModRevision)));
+    }
+
+    // Long enough that the events of all of them are more than one message.
+    private static string Name(int i) => $"k{i:D6}/one-of-very-many";
+
+    private static ByteString Key(string key) => ByteString.CopyFromUtf8(key);
+}
