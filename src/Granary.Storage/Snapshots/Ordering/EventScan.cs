@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores;
@@ -23,6 +24,8 @@ internal sealed class EventScan(string directory, int spoolBytes) : IDisposable
     private readonly ByteWriter _keys = new();
     private readonly List<Put> _puts = [];
 
+    // A loop of its own: it is to be compiled as such, not when it has been called often.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(IStoreSnapshot snapshot, long compactedRevision, CancellationToken cancellationToken)
     {
         if (compactedRevision > 0)

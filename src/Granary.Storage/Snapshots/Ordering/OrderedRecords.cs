@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Snapshots.Ordering;
@@ -103,6 +104,7 @@ internal sealed class OrderedRecords : IDisposable
     }
 
     /// <summary>Fills the buffer; false once there are no more pairs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool Fill(StoredPairs pairs, RunBuffer buffer, CancellationToken cancellationToken)
     {
         var count = 0;

@@ -1,10 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace Granary.Storage.Snapshots.Ordering;
 
 /// <summary>Pairs in memory on their way into a <see cref="SortedRun"/>.</summary>
 internal sealed class RunBuffer(int bytes)
 {
+    private const int BitsPerDigit = 11;
+    private const int Digits = 1 << BitsPerDigit;
+
     private byte[] _data = new byte[bytes];
     private Entry[] _entries = new Entry[Math.Max(16, bytes / 256)];
+    private Entry[] _sorted = [];
     private int _length;
     private int _count;
     private bool _isSorted = true;
@@ -33,13 +39,16 @@ internal sealed class RunBuffer(int bytes)
         return _data.AsSpan(_length - bytes, bytes);
     }
 
+    // A loop of its own: it is to be compiled as such, not when it has been called often.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public SortedRun Spill(Spool data, Spool index)
     {
-        var entries = _entries.AsSpan(0, _count);
         if (!_isSorted)
         {
-            entries.Sort();
+            Sort();
         }
+
+        var entries = _entries.AsSpan(0, _count);
 
         var dataStart = data.Length;
         var indexStart = index.Length;
@@ -59,9 +68,47 @@ internal sealed class RunBuffer(int bytes)
         return run;
     }
 
-    private readonly record struct Entry(long Revision, int Offset, int Bytes) : IComparable<Entry>
+    /// <summary>By revision, digit by digit, the low one first: each pass keeps the order that it finds among equals.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Sort()
     {
-        public int CompareTo(Entry other) =>
-            Revision != other.Revision ? Revision.CompareTo(other.Revision) : Offset.CompareTo(other.Offset);
+        var (lowest, highest) = (long.MaxValue, long.MinValue);
+        foreach (var entry in _entries.AsSpan(0, _count))
+        {
+            lowest = Math.Min(lowest, entry.Revision);
+            highest = Math.Max(highest, entry.Revision);
+        }
+
+        if (_sorted.Length < _entries.Length)
+        {
+            _sorted = new Entry[_entries.Length];
+        }
+
+        Span<int> places = stackalloc int[Digits];
+        for (var shift = 0; shift < 64 && (ulong)(highest - lowest) >> shift != 0; shift += BitsPerDigit)
+        {
+            places.Clear();
+            foreach (var entry in _entries.AsSpan(0, _count))
+            {
+                places[Digit(entry.Revision - lowest, shift)]++;
+            }
+
+            var place = 0;
+            foreach (ref var next in places)
+            {
+                (place, next) = (place + next, place);
+            }
+
+            foreach (var entry in _entries.AsSpan(0, _count))
+            {
+                _sorted[places[Digit(entry.Revision - lowest, shift)]++] = entry;
+            }
+
+            (_entries, _sorted) = (_sorted, _entries);
+        }
     }
+
+    private static int Digit(long value, int shift) => (int)(value >> shift) & (Digits - 1);
+
+    private readonly record struct Entry(long Revision, int Offset, int Bytes);
 }
