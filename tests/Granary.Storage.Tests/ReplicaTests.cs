@@ -42,6 +42,7 @@ public abstract partial class ReplicaTests(bool onDisk)
                 }
 
                 history.MustReadAlike(ranges);
+                Assert.Empty(ReplicaCheck.Run(replica.Store, null, Stop).Findings);
                 ApplyAllDeferred(replica);
                 while (!compaction.Step())
                 {

@@ -15,6 +15,9 @@ public sealed class Replica : IDisposable
     // So many large deletions at once; one more is applied in one go.
     private const int MaxDeferred = 8;
 
+    // A hundred thousand deletions take some tenths of a second.
+    private static readonly TimeSpan SettlingCheckInterval = TimeSpan.FromMilliseconds(5);
+
     private readonly IStore _store;
     private readonly int _largeDeletion;
     private readonly IStoreBatch _batch;
@@ -86,6 +89,22 @@ public sealed class Replica : IDisposable
             {
                 return current;
             }
+        }
+    }
+
+    /// <summary>Holds a state in which no large deletion is on its way out of the store, for those who read its families themselves; waits for one.</summary>
+    public async ValueTask<ReplicaView> SettledView(TimeProvider time, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var view = View();
+            if (view.State.Deferred.Count == 0)
+            {
+                return view;
+            }
+
+            view.Dispose();
+            await Task.Delay(SettlingCheckInterval, time, cancellationToken);
         }
     }
 

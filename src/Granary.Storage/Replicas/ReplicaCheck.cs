@@ -82,7 +82,7 @@ public sealed class ReplicaCheck
             }
 
             _pairsWithEvents += pair.ModRevision > State.CompactedRevision ? 1 : 0;
-            if (pair.Lease != 0 && HasLease(pair.Lease))
+            if (pair.Lease != 0 && HasLease(pair.Lease) && !IsLeaving(cursor.Key, pair.ModRevision))
             {
                 _attachedPairs++;
                 _key.Clear();
@@ -177,10 +177,15 @@ public sealed class ReplicaCheck
         long attached = 0;
         Each(Family.LeaseKeys, cursor =>
         {
-            attached++;
             var lease = LeaseKey.Id(cursor.Key);
             var key = ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
             var held = _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key, withValue: false));
+            if (held is not null && IsLeaving(key.Span, held.ModRevision))
+            {
+                return;
+            }
+
+            attached++;
             if (held?.Lease != lease)
             {
                 Find(Family.LeaseKeys, key.Span, $"is attached to lease {lease:x16}, but {(held is null ? "is not there" : $"names lease {held.Lease:x16}")}");
@@ -239,6 +244,20 @@ public sealed class ReplicaCheck
                 Find(family, cursor.Key, $"cannot be read: {exception.Message}");
             }
         }
+    }
+
+    /// <summary>Whether a pair has been deleted and only waits to be taken out of the store.</summary>
+    private bool IsLeaving(ReadOnlySpan<byte> key, long modRevision)
+    {
+        foreach (var deletion in State.Deferred)
+        {
+            if (deletion.Hides(key, modRevision))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private bool Has(Family family, ReadOnlySpan<byte> key) => _snapshot.Read(family, key, 0, static (_, _) => string.Empty) is not null;
