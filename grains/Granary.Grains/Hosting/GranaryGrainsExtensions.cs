@@ -30,6 +30,8 @@ public static class GranaryGrainsExtensions
         services.AddSingleton(new ScanSlots(2 * Environment.ProcessorCount, options.MaxWaitingScans));
         services.AddSingleton<CompactionWorker>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CompactionWorker>());
+        services.AddSingleton(options.AutoCompaction);
+        services.AddHostedService<AutoCompaction>();
         services.AddGranarySerialization();
         services.AddSingleton<WatchStreams>();
         silo.AddGranaryStreams();

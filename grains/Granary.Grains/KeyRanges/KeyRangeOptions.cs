@@ -1,3 +1,5 @@
+using Granary.Grains.Hosting;
+
 namespace Granary.Grains.KeyRanges;
 
 /// <summary>The bounds of a key range's queue and batches.</summary>
@@ -26,6 +28,9 @@ public sealed record KeyRangeOptions
 
     /// <summary>Events that one step of a compaction removes.</summary>
     public int CompactionBatchLimit { get; init; } = 1000;
+
+    /// <summary>What is compacted without being asked for.</summary>
+    public AutoCompactionOptions AutoCompaction { get; init; } = new();
 
     /// <summary>Pause between two steps of a compaction.</summary>
     public TimeSpan CompactionSleepInterval { get; init; } = TimeSpan.FromMilliseconds(10);

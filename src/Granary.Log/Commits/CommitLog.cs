@@ -92,12 +92,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         return pending.Completion.Task;
     }
 
-    public Task SetAlarm(AlarmRecord alarm)
-    {
-        var pending = new PendingAlarm(alarm);
-        Enqueue(pending);
-        return pending.Completion.Task;
-    }
+    public Task SetAlarm(AlarmRecord alarm) => AppendAsIs(alarm);
+
+    public Task SetPeerUrls(PeerUrlsRecord peerUrls) => AppendAsIs(peerUrls);
 
     /// <summary>Finishes what waits, puts the replica on stable storage and ends the log: there is nothing to replay afterwards.</summary>
     public void Close()
@@ -126,6 +123,13 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     {
         Close();
         _records.Dispose();
+    }
+
+    private Task AppendAsIs(LogRecord record)
+    {
+        var pending = new PendingMemberRecord(record);
+        Enqueue(pending);
+        return pending.Completion.Task;
     }
 
     private void BeginTerm()
@@ -332,8 +336,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
                 return new CompactionRecord(compaction.Revision);
 
-            case PendingAlarm { Alarm: var alarm }:
-                return alarm;
+            case PendingMemberRecord member:
+                return member.Content;
 
             case PendingBatch { Batch: var batch } waiting:
                 if (batch.Term != Term)
@@ -482,9 +486,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         public long Revision => revision;
     }
 
-    private sealed class PendingAlarm(AlarmRecord alarm) : PendingSystemRecord
+    private sealed class PendingMemberRecord(LogRecord content) : PendingSystemRecord
     {
-        public AlarmRecord Alarm => alarm;
+        public LogRecord Content => content;
     }
 
     private static partial class Log

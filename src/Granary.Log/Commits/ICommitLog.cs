@@ -25,4 +25,8 @@ public interface ICommitLog
     /// <summary>Puts an alarm up or down; returns once no write is decided without knowing it.</summary>
     /// <exception cref="Mvcc.Errors.EtcdException">As for a batch.</exception>
     Task SetAlarm(AlarmRecord alarm);
+
+    /// <summary>Notes by which URLs other members reach this one.</summary>
+    /// <exception cref="Mvcc.Errors.EtcdException">As for a batch.</exception>
+    Task SetPeerUrls(PeerUrlsRecord peerUrls);
 }

@@ -15,6 +15,11 @@ internal static class FlagValues
             ? value
             : throw new FormatException($"\"{text}\" is not a number from 0 to {uint.MaxValue}");
 
+    public static long UnsignedLong(string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new FormatException($"\"{text}\" is not a number from 0 on");
+
     public static long Long(string text) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
             ? value

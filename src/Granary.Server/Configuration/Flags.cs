@@ -1,3 +1,4 @@
+using Granary.Grains.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Server.Configuration;
@@ -35,6 +36,18 @@ internal static class Flags
             (o, v) => o with { MaxConcurrentStreams = FlagValues.UnsignedInt(v) }),
         new("quota-backend-bytes", "Size of the database that clients are told; 0 for 2 GiB, negative for none (default: 0).",
             (o, v) => o with { QuotaBackendBytes = FlagValues.Long(v) is not 0 and var bytes ? bytes : 2L << 30 }),
+        new("auto-compaction-mode", "What the retention counts: periodic for time, or revision (default: periodic).",
+            (o, v) => o with
+            {
+                AutoCompactionMode = v switch
+                {
+                    "periodic" => AutoCompactionMode.Periodic,
+                    "revision" => AutoCompactionMode.Revision,
+                    _ => throw new FormatException($"\"{v}\" is neither periodic nor revision"),
+                },
+            }),
+        new("auto-compaction-retention", "History that stays when the server compacts by itself: hours or a duration such as 30m, or a number of revisions; 0 for all (default: 0).",
+            (o, v) => o with { AutoCompactionRetention = v }),
         .. Renamed("compaction-batch-limit", "Changes that one step of a compaction looks at (default: 1000).",
             (o, v) => o with { CompactionBatchLimit = FlagValues.PositiveInt(v) }),
         .. Renamed("compaction-sleep-interval", "Pause between two steps of a compaction (default: 10ms).",
@@ -101,6 +114,15 @@ internal static class Flags
             : interval < ShortestProgressInterval ? ShortestProgressInterval
             : interval;
     }
+
+    /// <summary>What mode and retention mean together.</summary>
+    /// <exception cref="FormatException">The retention is none.</exception>
+    public static AutoCompactionOptions AutoCompaction(AutoCompactionMode mode, string retention) => mode == AutoCompactionMode.Revision
+        ? new AutoCompactionOptions { RetentionRevisions = FlagValues.UnsignedLong(retention) }
+        : new AutoCompactionOptions
+        {
+            RetentionPeriod = retention.All(char.IsAsciiDigit) && retention.Length > 0 ? TimeSpan.FromHours(FlagValues.UnsignedInt(retention)) : FlagValues.Duration(retention),
+        };
 
     private static LogLevel Level(string text) => text switch
     {

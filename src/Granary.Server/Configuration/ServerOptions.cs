@@ -1,3 +1,4 @@
+using Granary.Grains.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Server.Configuration;
@@ -53,6 +54,14 @@ internal sealed record ServerOptions
     public int CompactionBatchLimit { get; init; } = 1000;
 
     public TimeSpan CompactionSleepInterval { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    public AutoCompactionMode AutoCompactionMode { get; init; }
+
+    /// <summary>As it was given: what it means depends on the mode, which may come later.</summary>
+    public string AutoCompactionRetention { get; init; } = "0";
+
+    /// <summary>What is compacted without being asked for: the two above, read together.</summary>
+    public AutoCompactionOptions AutoCompaction { get; init; } = new();
 
     /// <summary>How often a watcher that wants to be told of progress is told, when it has had no events.</summary>
     public TimeSpan WatchProgressNotifyInterval { get; init; } = TimeSpan.FromMinutes(10);

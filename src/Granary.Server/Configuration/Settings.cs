@@ -130,6 +130,15 @@ internal static class Settings
             throw new SettingsException("--advertise-client-urls is required when --listen-client-urls is set explicitly");
         }
 
+        try
+        {
+            options = options with { AutoCompaction = Flags.AutoCompaction(options.AutoCompactionMode, options.AutoCompactionRetention) };
+        }
+        catch (FormatException exception)
+        {
+            throw new SettingsException($"auto-compaction-retention: {exception.Message}");
+        }
+
         var traces = settings.LastOrDefault(setting => setting.Flag.Name.EndsWith(TracingSwitch, StringComparison.Ordinal));
         return traces is not null && FlagValues.Bool(traces.Value) ? options : options with { Tracing = null };
     }

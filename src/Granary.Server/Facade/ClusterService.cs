@@ -1,25 +1,57 @@
+using Granary.Log.Commits;
+using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
+using Granary.Storage.Replicas;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
 
-/// <summary>The Cluster service of a cluster of one member.</summary>
-internal sealed class ClusterService(Member member, ServerOptions options) : Cluster.ClusterBase
+/// <summary>The Cluster service of a cluster of one member: it is listed, can say by which URLs it is reached, and neither leaves nor takes others in.</summary>
+internal sealed class ClusterService(Replica replica, ICommitLog log, Member member, CallErrors errors, ServerOptions options) : Cluster.ClusterBase
 {
     public override Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context) =>
-        Task.FromResult(new MemberListResponse
+        Task.FromResult(new MemberListResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } });
+
+    public override Task<MemberAddResponse> MemberAdd(MemberAddRequest request, ServerCallContext context)
+    {
+        CallErrors.ThrowIf(request.PeerURLs.Count == 0 || !request.PeerURLs.All(IsPeerUrl) ? EtcdError.BadMemberUrls : null);
+        CallErrors.ThrowIf(request.PeerURLs.Intersect(PeerUrls).Any() ? EtcdError.PeerUrlExists : null);
+        throw new RpcException(new Status(StatusCode.Unimplemented, "etcdserver: this server is a cluster of its own and takes no further members"));
+    }
+
+    public override Task<MemberRemoveResponse> MemberRemove(MemberRemoveRequest request, ServerCallContext context) =>
+        throw CallErrors.Of(request.ID == member.Id ? EtcdError.NotEnoughStartedMembers : EtcdError.MemberNotFound);
+
+    public override async Task<MemberUpdateResponse> MemberUpdate(MemberUpdateRequest request, ServerCallContext context)
+    {
+        try
         {
-            Header = member.Complete(new ResponseHeader()),
-            Members =
-            {
-                new Protos.Member
-                {
-                    ID = member.Id,
-                    Name = options.Name,
-                    PeerURLs = { options.InitialAdvertisePeerUrls },
-                    ClientURLs = { options.AdvertiseClientUrls },
-                },
-            },
-        });
+            CallErrors.ThrowIf(request.ID == member.Id ? null : EtcdError.MemberNotFound);
+            await log.SetPeerUrls(new PeerUrlsRecord([.. request.PeerURLs]));
+            return new MemberUpdateResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    public override Task<MemberPromoteResponse> MemberPromote(MemberPromoteRequest request, ServerCallContext context) =>
+        throw CallErrors.Of(request.ID == member.Id ? EtcdError.MemberNotLearner : EtcdError.MemberNotFound);
+
+    private IReadOnlyList<string> PeerUrls => replica.State.PeerUrls ?? options.InitialAdvertisePeerUrls;
+
+    private Protos.Member Self => new()
+    {
+        ID = member.Id,
+        Name = options.Name,
+        PeerURLs = { PeerUrls },
+        ClientURLs = { options.AdvertiseClientUrls },
+    };
+
+    // Scheme, host and port, and no more.
+    private static bool IsPeerUrl(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.AbsolutePath == "/" && !text.EndsWith('/')
+        && text.LastIndexOf(':') > text.LastIndexOf('/') && url.Host.Length > 0;
 }

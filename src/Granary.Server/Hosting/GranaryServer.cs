@@ -160,6 +160,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         {
             CompactionBatchLimit = options.CompactionBatchLimit,
             CompactionSleepInterval = options.CompactionSleepInterval,
+            AutoCompaction = options.AutoCompaction,
         });
         silo.Services.AddSingleton<IMembershipTable, InProcessMembershipTable>();
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = ("granary", "granary"));

@@ -15,6 +15,7 @@ public abstract record LogRecord
         Commits = 2,
         Compaction = 3,
         Alarm = 4,
+        PeerUrls = 5,
     }
 
     /// <exception cref="InvalidDataException">The bytes are no record.</exception>
@@ -28,6 +29,7 @@ public abstract record LogRecord
             Kind.Commits => CommitsRecord.Decode(ref reader),
             Kind.Compaction => new CompactionRecord(reader.Varint()),
             Kind.Alarm => AlarmRecord.Decode(ref reader),
+            Kind.PeerUrls => PeerUrlsRecord.Decode(ref reader),
             _ => throw new InvalidDataException($"a log record has the unknown kind {(byte)kind}"),
         };
         return reader.IsAtEnd ? record : throw new InvalidDataException("a log record is followed by bytes that belong to none");
@@ -166,4 +168,16 @@ public sealed record AlarmRecord(ulong MemberId, AlarmType Type, bool IsUp) : Lo
         : [.. alarms.Where(alarm => !alarm.Equals(Alarm))];
 
     private AlarmMember Alarm => new() { MemberID = MemberId, Alarm = Type };
+}
+
+/// <summary>This member tells by which URLs other members reach it.</summary>
+public sealed record PeerUrlsRecord(IReadOnlyList<string> Urls) : LogRecord
+{
+    public override void Encode(ByteWriter target)
+    {
+        target.Byte((byte)Kind.PeerUrls);
+        target.LengthAndBytes(new MemberUpdateRequest { PeerURLs = { Urls } }.ToByteArray());
+    }
+
+    internal static PeerUrlsRecord Decode(ref ByteReader reader) => new([.. MemberUpdateRequest.Parser.ParseFrom(reader.LengthAndBytes()).PeerURLs]);
 }

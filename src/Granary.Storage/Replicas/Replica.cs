@@ -40,7 +40,7 @@ public sealed class Replica : IDisposable
     private long _puts;
     private long _putBytes;
     private long _deletes;
-    private bool _alarmsChanged;
+    private bool _membersChanged;
     private int _openViews;
     private volatile ReplicaView _current;
 
@@ -130,9 +130,13 @@ public sealed class Replica : IDisposable
                 _state = _state with { Term = term.Term, ClusterId = term.ClusterId, MemberId = term.MemberId, Ranges = term.Ranges };
                 _rangesChanged = true;
                 break;
+            case PeerUrlsRecord peers:
+                _state = _state with { PeerUrls = peers.Urls };
+                _membersChanged = true;
+                break;
             case AlarmRecord alarm:
                 _state = _state with { Alarms = alarm.ApplyTo(_state.Alarms) };
-                _alarmsChanged = true;
+                _membersChanged = true;
                 break;
         }
     }
@@ -161,9 +165,9 @@ public sealed class Replica : IDisposable
     /// <param name="span">The span of the commit, if a request in it is sampled.</param>
     public void Publish(ActivityContext span = default)
     {
-        _state.Store(_batch, _value, _rangesChanged, _alarmsChanged);
+        _state.Store(_batch, _value, _rangesChanged, _membersChanged);
         _rangesChanged = false;
-        _alarmsChanged = false;
+        _membersChanged = false;
         _pending.Clear();
         lock (_publishing)
         {

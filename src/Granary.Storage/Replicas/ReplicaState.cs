@@ -34,11 +34,16 @@ public sealed record ReplicaState(
     /// <summary>Commits that are visible, but that the store has not done with; by revision.</summary>
     internal IReadOnlyList<DeferredDeletion> Deferred { get; init; } = [];
 
+    /// <summary>By which URLs other members reach this one; null for those that its settings name.</summary>
+    public IReadOnlyList<string>? PeerUrls { get; init; }
+
     private static ReadOnlySpan<byte> StateKey => "state"u8;
 
     private static ReadOnlySpan<byte> RangesKey => "ranges"u8;
 
     private static ReadOnlySpan<byte> AlarmsKey => "alarms"u8;
+
+    private static ReadOnlySpan<byte> PeerUrlsKey => "peer urls"u8;
 
     /// <summary>Whether an alarm of this kind is up, whichever member raised it.</summary>
     public bool HasAlarm(AlarmType kind)
@@ -62,6 +67,7 @@ public sealed record ReplicaState(
             return RangeMapCodec.Read(ref reader);
         });
         var alarms = snapshot.Read(Family.Meta, AlarmsKey, 0, static (value, _) => AlarmResponse.Parser.ParseFrom(value))?.Alarms.ToArray() ?? [];
+        var peerUrls = snapshot.Read(Family.Meta, PeerUrlsKey, 0, static (value, _) => MemberUpdateRequest.Parser.ParseFrom(value));
         return snapshot.Read(Family.Meta, StateKey, (ranges, alarms), static (value, known) =>
         {
             var reader = new ByteReader(value);
@@ -81,14 +87,14 @@ public sealed record ReplicaState(
                 reader.Varint(), reader.Varint(), reader.Varint(), reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(),
                 known.ranges, known.alarms);
         }) is { } state
-            ? state with { Deferred = DeferredDeletion.Load(snapshot) }
+            ? state with { Deferred = DeferredDeletion.Load(snapshot), PeerUrls = peerUrls?.PeerURLs }
             : Initial;
     }
 
     /// <summary>Marks a store as unfinished: nobody opens it until a state is stored.</summary>
     internal static void StoreUnfinished(IStoreBatch batch) => batch.Put(Family.Meta, StateKey, [Unfinished]);
 
-    internal void Store(IStoreBatch batch, ByteWriter scratch, bool withRanges, bool withAlarms)
+    internal void Store(IStoreBatch batch, ByteWriter scratch, bool withRanges, bool withMembers)
     {
         scratch.Clear();
         scratch.Byte(Format);
@@ -106,9 +112,13 @@ public sealed record ReplicaState(
             batch.Put(Family.Meta, RangesKey, scratch.Written);
         }
 
-        if (withAlarms)
+        if (withMembers)
         {
             batch.Put(Family.Meta, AlarmsKey, new AlarmResponse { Alarms = { Alarms } }.ToByteArray());
+            if (PeerUrls is not null)
+            {
+                batch.Put(Family.Meta, PeerUrlsKey, new MemberUpdateRequest { PeerURLs = { PeerUrls } }.ToByteArray());
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ public sealed class SnapshotLoad
         var revision = Math.Max(1, Math.Max(lastRevision, _source.CompactedRevision));
         WriteBatch();
         _store.Flush();
-        (ReplicaState.Initial with { Revision = revision, CompactedRevision = _source.CompactedRevision }).Store(_batch, _value, withRanges: false, withAlarms: false);
+        (ReplicaState.Initial with { Revision = revision, CompactedRevision = _source.CompactedRevision }).Store(_batch, _value, withRanges: false, withMembers: false);
         _store.Write(_batch);
         _store.Flush();
         return new RestoredCounts(revision, _source.CompactedRevision, records, leases, users, roles, alarms, _gaps);
