@@ -56,8 +56,8 @@ internal static class CompareCommand
         var etcd = new Option<bool>("--etcd") { Description = "Measure etcd too." };
         return Create("lateness", "How late leases of 5 to 60 s end, as a watching client sees it.", [leases, puts, etcd], async (parsed, quick, cancellationToken) =>
         {
-            Console.WriteLine("| | leases live | puts/s | early | late p50, ms | p99, ms | max, ms | not gone |");
-            Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|");
+            Console.WriteLine("| | leases live | puts/s | early | late p50, ms | p99, ms | max, ms | not gone | CPU used by others, % |");
+            Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
             foreach (var product in parsed.GetValue(etcd) ? [Product.Etcd, Product.Granary] : (Product[])[Product.Granary])
             {
                 var count = quick ? parsed.GetValue(leases) / 10 : parsed.GetValue(leases);

@@ -65,6 +65,57 @@ public sealed class LeaseSigkillTests
         Assert.Equal(Key(1), Assert.Single(watch.ResponseStream.Current.Events).Kv.Key);
     }
 
+    [Fact]
+    public async Task A_revocation_of_many_keys_that_was_answered_is_whole_after_a_kill_however_few_had_left_the_store()
+    {
+        const int Keys = 20_000;
+        const int KeysPerTxn = 100;
+        await using var server = await Subject.Start(Stop);
+        for (var round = 0; round < 3; round++)
+        {
+            var leases = new Lease.LeaseClient(server.Channel);
+            var kv = new KV.KVClient(server.Channel);
+            await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 7, TTL = 600 }, cancellationToken: Stop);
+            var next = -1;
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+            {
+                for (var txn = Interlocked.Increment(ref next); txn < Keys / KeysPerTxn; txn = Interlocked.Increment(ref next))
+                {
+                    var puts = Enumerable.Range(txn * KeysPerTxn, KeysPerTxn).Select(i => new RequestOp { RequestPut = new PutRequest { Key = Name($"lease/{i:D5}"), Lease = 7 } });
+                    await kv.TxnAsync(new TxnRequest { Success = { puts } }, cancellationToken: Stop);
+                }
+            }));
+            var revision = (await leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = 7 }, cancellationToken: Stop)).Header.Revision;
+
+            // One of them comes again at once.
+            var again = await kv.PutAsync(new PutRequest { Key = Name("lease/10000") }, cancellationToken: Stop);
+            Assert.Equal(revision + 1, again.Header.Revision);
+            await server.Kill(Stop);
+            await server.StartAgain(Stop);
+
+            kv = new KV.KVClient(server.Channel);
+            Assert.Equal(Name("lease/10000"), Assert.Single((await kv.RangeAsync(All, cancellationToken: Stop)).Kvs).Key);
+            var before = All.Clone();
+            (before.Revision, before.CountOnly) = (revision - 1, true);
+            Assert.Equal(Keys, (await kv.RangeAsync(before, cancellationToken: Stop)).Count);
+            using var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
+            var create = new WatchCreateRequest { Key = All.Key, RangeEnd = All.RangeEnd, StartRevision = revision, PrevKv = true };
+            await watch.RequestStream.WriteAsync(new WatchRequest { CreateRequest = create }, Stop);
+            var events = new List<Event>();
+            while (events.Count < Keys + 1)
+            {
+                Assert.True(await watch.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
+                events.AddRange(watch.ResponseStream.Current.Events);
+            }
+
+            Assert.Equal(Enumerable.Range(0, Keys).Select(i => Name($"lease/{i:D5}")), events.Take(Keys).Select(change => change.Kv.Key));
+            Assert.All(events.Take(Keys), change => Assert.Equal(
+                (Event.Types.EventType.Delete, revision, 7), (change.Type, change.Kv.ModRevision, change.PrevKv.Lease)));
+            Assert.Equal((Event.Types.EventType.Put, revision + 1), (events[^1].Type, events[^1].Kv.ModRevision));
+            await kv.DeleteRangeAsync(new DeleteRangeRequest { Key = All.Key, RangeEnd = All.RangeEnd }, cancellationToken: Stop);
+        }
+    }
+
     private static RangeRequest All { get; } = new() { Key = Name("lease/"), RangeEnd = Name("lease0") };
 
     private static async Task<LeaseTimeToLiveResponse> TimeToLive(Lease.LeaseClient leases, long id) =>

@@ -20,9 +20,11 @@ internal static class CommandLine
         }
 
         root.Subcommands.Add(serve);
+        root.Subcommands.Add(StatusCommand.Create());
         root.Subcommands.Add(SnapshotCommand.Create());
         root.Subcommands.Add(CheckCommand.Create());
         root.Subcommands.Add(ImportCommand.Create());
+        root.Subcommands.Add(CompletionCommand.Create());
         foreach (var option in root.Options.OfType<VersionOption>().ToArray())
         {
             root.Options.Remove(option);

@@ -34,7 +34,7 @@ internal static class Flags
         new("max-txn-ops", "Operations of a txn at most (default: 128).", (o, v) => o with { MaxTxnOps = FlagValues.PositiveInt(v) }),
         new("max-concurrent-streams", "Calls of one connection at a time at most (default: 4294967295).",
             (o, v) => o with { MaxConcurrentStreams = FlagValues.UnsignedInt(v) }),
-        new("quota-backend-bytes", "Size of the database that clients are told; 0 for 2 GiB, negative for none (default: 0).",
+        new("quota-backend-bytes", "Bytes of the database beyond which nothing is written that takes space; 0 for 2 GiB, negative for none (default: 0).",
             (o, v) => o with { QuotaBackendBytes = FlagValues.Long(v) is not 0 and var bytes ? bytes : 2L << 30 }),
         new("auto-compaction-mode", "What the retention counts: periodic for time, or revision (default: periodic).",
             (o, v) => o with

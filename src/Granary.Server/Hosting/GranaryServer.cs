@@ -114,6 +114,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
+        builder.Services.AddSystemd();
 
         // Before the silo, so that what its grains count when they come up is counted.
         builder.Services.AddGranaryMetrics();

@@ -55,6 +55,7 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
         Row("slowest put meanwhile, ms", "F0", f => f.Huge.SlowestPut);
         Row($"deleting {KeysOfOneLease} keys by one range, ms", "F0", f => f.HugeDelete.Revoking);
         Row("slowest put meanwhile, ms", "F0", f => f.HugeDelete.SlowestPut);
+        Row("CPU used by others, %", "F0", f => 100 * f.OthersCpuShare);
         output.WriteLine();
 
         void Row(string name, string format, Func<Figures, double> figure) => table.Row(name, format, Median.Of(etcd, figure), Median.Of(granary, figure));
@@ -64,8 +65,8 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
     {
         var (rss, perLease) = await Memory(product, cancellationToken);
         await using var server = await Server.Start(product, cancellationToken);
-        var endpoint = new Uri(server.Address);
-        var connections = Connection.Open(endpoint, Connections);
+        var connections = Connection.Open(new Uri(server.Address), Connections);
+        var others = OthersCpu.Watch(server.ProcessId);
         try
         {
             // Both runtimes are warm before anything is told.
@@ -81,7 +82,7 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
             await Huge(connections, RevokeLease, cancellationToken);
             var huge = await Huge(connections, RevokeLease, cancellationToken);
             var hugeDelete = await Huge(connections, DeleteKeys, cancellationToken);
-            var figures = new Figures(grants, keepAlives, revokes, rss, perLease, huge, hugeDelete);
+            var figures = new Figures(grants, keepAlives, revokes, rss, perLease, huge, hugeDelete, others.Share());
             await Console.Error.WriteLineAsync($"{product}: {figures}");
             return figures;
         }
@@ -283,5 +284,5 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
     private sealed record HugeDeletion(double Revoking, double SlowestPut);
 
     private sealed record Figures(
-        Rate Grants, Rate KeepAlives, Rate Revokes, double RssMegabytes, double BytesPerLease, HugeDeletion Huge, HugeDeletion HugeDelete);
+        Rate Grants, Rate KeepAlives, Rate Revokes, double RssMegabytes, double BytesPerLease, HugeDeletion Huge, HugeDeletion HugeDelete, double OthersCpuShare);
 }

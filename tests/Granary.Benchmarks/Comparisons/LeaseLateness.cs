@@ -70,11 +70,12 @@ internal sealed class LeaseLateness(int leases, int putsPerSecond, TextWriter ou
             }
 
             _allLive = true;
+            var others = OthersCpu.Watch(server.ProcessId);
             var putting = Put(connections, done.Token);
             await gone.WaitAsync(GivenUpAfter, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await done.CancelAsync();
             await Task.WhenAll([putting, renewing, .. acknowledging]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return Report(product, live, await putting);
+            return Report(product, live, await putting, others.Share());
         }
         finally
         {
@@ -173,7 +174,7 @@ internal sealed class LeaseLateness(int leases, int putsPerSecond, TextWriter ou
         return put / elapsed.TotalSeconds;
     }
 
-    private int Report(Product product, int live, double putsPerSecondReached)
+    private int Report(Product product, int live, double putsPerSecondReached, double othersCpuShare)
     {
         var lateness = new LongHistogram(1, 600_000_000, 3);
         var early = 0;
@@ -191,7 +192,7 @@ internal sealed class LeaseLateness(int leases, int putsPerSecond, TextWriter ou
 
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {product} | {live} | {putsPerSecondReached:F0} | {early} | {lateness.GetValueAtPercentile(50) / 1000.0:F1} | {lateness.GetValueAtPercentile(99) / 1000.0:F1} | {lateness.GetMaxValue() / 1000.0:F1} | {still} |"));
+            $"| {product} | {live} | {putsPerSecondReached:F0} | {early} | {lateness.GetValueAtPercentile(50) / 1000.0:F1} | {lateness.GetValueAtPercentile(99) / 1000.0:F1} | {lateness.GetMaxValue() / 1000.0:F1} | {still} | {100 * othersCpuShare:F0} |"));
         return early;
     }
 

@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Granary.Protos;
+using Granary.Server.Configuration;
+using Granary.Server.Import;
+using Grpc.Core;
+using Spectre.Console;
+
+namespace Granary.Server.Commands;
+
+/// <summary><c>granary status</c>: how a running server is, for people, and by its exit code for scripts and containers.</summary>
+internal static class StatusCommand
+{
+    private const int Kibi = 1024;
+
+    // As long as an orchestrator waits for a health check.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    public static Command Create()
+    {
+        var endpoint = new Option<string>("--endpoint")
+        {
+            Description = "The server: HOST:PORT or a URL.",
+            HelpName = "ENDPOINT",
+            DefaultValueFactory = static _ => "localhost:2379",
+        };
+        var json = new Option<bool>("--json") { Description = "Print JSON." };
+        var user = new Option<string>("--user") { Description = "User of the server, when it asks for one.", HelpName = "NAME:PASSWORD" };
+        var authority = new Option<string>("--cacert") { Description = "Certificates to trust, PEM. [default: the system's]", HelpName = "FILE" };
+        var certificate = new Option<string>("--cert") { Description = "Certificate to show, PEM.", HelpName = "FILE" };
+        var key = new Option<string>("--key") { Description = "Its key, PEM.", HelpName = "FILE" };
+        var command = new Command("status", "Tell how a running server is. The exit code is 0 when it reads, writes and has no alarm, else 1.")
+        {
+            endpoint, json, user, authority, certificate, key,
+        };
+        command.SetAction((parsed, cancellationToken) => CommandErrors.Run(async () =>
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            patience.CancelAfter(Patience);
+            using var server = await EtcdEndpoint.Connect(
+                new EndpointOptions(parsed.GetValue(endpoint)!, parsed.GetValue(user), parsed.GetValue(authority), parsed.GetValue(certificate), parsed.GetValue(key)),
+                patience.Token);
+            StatusResponse status;
+            try
+            {
+                status = await server.Maintenance.StatusAsync(new StatusRequest(), cancellationToken: patience.Token);
+            }
+            catch (RpcException exception) when (exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !cancellationToken.IsCancellationRequested)
+            {
+                throw new SettingsException($"{server.Address} does not answer: {exception.Status.Detail}");
+            }
+
+            if (parsed.GetValue(json))
+            {
+                Console.WriteLine(Json(server.Address, status));
+            }
+            else
+            {
+                AnsiConsole.Write(Table(server.Address, status));
+            }
+
+            return IsWell(status) ? 0 : 1;
+        }));
+        return command;
+    }
+
+    private static bool IsWell(StatusResponse status) => status.Errors.Count == 0;
+
+    private static Table Table(string address, StatusResponse status)
+    {
+        var table = new Table().Border(TableBorder.Rounded).HideHeaders().AddColumns("what", "value");
+        Row("endpoint", address);
+        Row("health", IsWell(status) ? "[green]well[/]" : $"[red]{string.Join("[/]\n[red]", status.Errors.Select(error => Markup.Escape(error.Trim())))}[/]", isMarkup: true);
+        Row("member", status.Header.MemberId.ToString("x", CultureInfo.InvariantCulture));
+        Row("cluster", status.Header.ClusterId.ToString("x", CultureInfo.InvariantCulture));
+        Row("version", $"{status.Version} (storage {status.StorageVersion})");
+        Row("revision", status.Header.Revision.ToString("N0", CultureInfo.InvariantCulture));
+        Row("term, index", $"{status.RaftTerm}, {status.RaftAppliedIndex}");
+        Row("store", $"{Size(status.DbSize)}, of which {Size(status.DbSizeInUse)} in use");
+        Row("quota", Quota(status), isMarkup: true);
+        return table;
+
+        void Row(string what, string value, bool isMarkup = false) => table.AddRow(new Markup($"[grey]{what}[/]"), isMarkup ? new Markup(value) : new Text(value));
+    }
+
+    private static string Quota(StatusResponse status)
+    {
+        if (status.DbSizeQuota <= 0)
+        {
+            return "none";
+        }
+
+        var share = (double)status.DbSize / status.DbSizeQuota;
+        var color = share < 0.6 ? "green" : share < 0.8 ? "yellow" : "red";
+        return $"[{color}]{share.ToString("P1", CultureInfo.InvariantCulture)}[/] of {Size(status.DbSizeQuota)}";
+    }
+
+    private static string Json(string address, StatusResponse status) => JsonSerializer.Serialize(new
+    {
+        endpoint = address,
+        healthy = IsWell(status),
+        errors = status.Errors.Select(error => error.Trim()),
+        memberId = status.Header.MemberId.ToString("x", CultureInfo.InvariantCulture),
+        clusterId = status.Header.ClusterId.ToString("x", CultureInfo.InvariantCulture),
+        version = status.Version,
+        storageVersion = status.StorageVersion,
+        revision = status.Header.Revision,
+        term = status.RaftTerm,
+        index = status.RaftAppliedIndex,
+        dbSize = status.DbSize,
+        dbSizeInUse = status.DbSizeInUse,
+        dbSizeQuota = status.DbSizeQuota,
+    });
+
+    private static string Size(long bytes)
+    {
+        string[] units = ["B", "KiB", "MiB", "GiB", "TiB"];
+        var unit = 0;
+        double size = bytes;
+        while (size >= Kibi && unit + 1 < units.Length)
+        {
+            size /= Kibi;
+            unit++;
+        }
+
+        return size.ToString(unit > 0 && size < 10 ? "F1" : "F0", CultureInfo.InvariantCulture) + " " + units[unit];
+    }
+}
