@@ -15,6 +15,8 @@ internal static class Calls
         var leases = new Lease.LeaseClient(server.Channel);
         var locks = new Protos.Concurrency.Lock.LockClient(server.Channel);
         var elections = new Election.ElectionClient(server.Channel);
+        var maintenance = new Maintenance.MaintenanceClient(server.Channel);
+        var cluster = new Protos.Cluster.ClusterClient(server.Channel);
         var options = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
         try
         {
@@ -33,7 +35,16 @@ internal static class Calls
                 CampaignRequest campaign => await elections.CampaignAsync(campaign, options),
                 ProclaimRequest proclaim => await elections.ProclaimAsync(proclaim, options),
                 LeaderRequest leader => await elections.LeaderAsync(leader, options),
-                ResignRequest resign => (IMessage)await elections.ResignAsync(resign, options),
+                ResignRequest resign => await elections.ResignAsync(resign, options),
+                AlarmRequest alarm => await maintenance.AlarmAsync(alarm, options),
+                HashKVRequest hash => Comparable(await maintenance.HashKVAsync(hash, options)),
+                DefragmentRequest defragment => await maintenance.DefragmentAsync(defragment, options),
+                MoveLeaderRequest move => await maintenance.MoveLeaderAsync(move, options),
+                DowngradeRequest downgrade => await maintenance.DowngradeAsync(downgrade, options),
+                MemberAddRequest add => await cluster.MemberAddAsync(add, options),
+                MemberRemoveRequest remove => await cluster.MemberRemoveAsync(remove, options),
+                MemberUpdateRequest update => await cluster.MemberUpdateAsync(update, options),
+                MemberPromoteRequest promote => (IMessage)await cluster.MemberPromoteAsync(promote, options),
                 _ => throw new ArgumentException($"No method takes {request.Descriptor.Name}.", nameof(request)),
             });
         }
@@ -41,6 +52,14 @@ internal static class Calls
         {
             return Answer.Of(error);
         }
+    }
+
+    /// <summary>Each has a hash of its own, and etcd 3.5 does not say of which revision it is.</summary>
+    private static HashKVResponse Comparable(HashKVResponse answer)
+    {
+        answer.Hash = 0;
+        answer.HashRevision = 0;
+        return answer;
     }
 
     /// <summary>What may differ between two answers that mean the same: a second may have passed, and keys come in any order.</summary>

@@ -14,7 +14,7 @@ internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOption
     private const int PairBytes = 256;
     private const int LeaseBytes = 64;
 
-    // Asking the store for its size costs more than a write; in between it is as large as it was.
+    // Asking the store for its size costs more than a write; in between it grows by what was let through.
     private static readonly TimeSpan SizeAge = TimeSpan.FromMilliseconds(100);
 
     private long _sizeBytes;
@@ -26,14 +26,27 @@ internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOption
 
     public ValueTask Check(LeaseGrantRequest _) => Check(LeaseBytes);
 
-    private ValueTask Check(long cost) =>
-        options.QuotaBackendBytes <= 0 || cost == 0 || SizeBytes() + cost < options.QuotaBackendBytes ? default : Refuse();
+    private ValueTask Check(long cost)
+    {
+        if (options.QuotaBackendBytes <= 0 || cost == 0)
+        {
+            return default;
+        }
+
+        if (SizeBytes() + cost >= options.QuotaBackendBytes && Measure() + cost >= options.QuotaBackendBytes)
+        {
+            return Refuse();
+        }
+
+        Interlocked.Add(ref _sizeBytes, cost);
+        return default;
+    }
 
     private async ValueTask Refuse()
     {
         if (!replica.State.HasAlarm(AlarmType.Nospace))
         {
-            Log.Exceeded(logger, SizeBytes(), options.QuotaBackendBytes);
+            Log.Exceeded(logger, Interlocked.Read(ref _sizeBytes), options.QuotaBackendBytes);
             await alarms.Raise(replica.State.MemberId, AlarmType.Nospace);
         }
 
@@ -47,10 +60,17 @@ internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOption
         if ((measured == long.MinValue || time.GetElapsedTime(measured, now) > SizeAge)
             && Interlocked.CompareExchange(ref _measuredAt, now, measured) == measured)
         {
-            Interlocked.Exchange(ref _sizeBytes, replica.Store.SizeBytes);
+            return Measure();
         }
 
         return Interlocked.Read(ref _sizeBytes);
+    }
+
+    private long Measure()
+    {
+        var size = replica.Store.SizeBytes;
+        Interlocked.Exchange(ref _sizeBytes, size);
+        return size;
     }
 
     private static long CostOf(PutRequest request) => request.Key.Length + request.Value.Length + PairBytes;

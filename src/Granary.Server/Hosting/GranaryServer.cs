@@ -109,13 +109,14 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     private static WebApplicationBuilder Prepare(ServerOptions options)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
+
+        // Under systemd: says when it is ready and when it stops. The form of the log stays what it is set to be.
+        builder.Services.AddSystemd();
         ConfigureLogging(builder.Logging, options);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options));
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
-        builder.Services.AddSystemd();
-
         // Before the silo, so that what its grains count when they come up is counted.
         builder.Services.AddGranaryMetrics();
         builder.UseOrleans(silo => ConfigureSilo(silo, options));
