@@ -15,6 +15,7 @@ internal static class BenchCommand
         CompareCommand.CreateRestart(),
         CompareCommand.CreateWatch(),
         CompareCommand.CreateSnapshot(),
+        CompareCommand.CreateCompaction(),
         CompareCommand.CreateLease(),
         CompareCommand.CreateLateness(),
         MicroCommand.Create(),

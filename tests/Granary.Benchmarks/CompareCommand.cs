@@ -42,6 +42,13 @@ internal static class CompareCommand
             new SnapshotComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
     }
 
+    public static Command CreateCompaction()
+    {
+        var pairs = new Option<long>("--pairs") { Description = "Superseded pairs that are compacted; a tenth with --quick.", DefaultValueFactory = _ => 10_000_000 };
+        return Create("compaction", "A compaction of very much history beside puts; Granary alone.", [pairs], (parsed, quick, cancellationToken) =>
+            new CompactionBesideLoad(parsed.GetValue(pairs) / (quick ? 10 : 1), Options(quick, null), Console.Out).Run(cancellationToken));
+    }
+
     public static Command CreateLease()
     {
         var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };

@@ -32,6 +32,26 @@ public sealed class CrashTests : SnapshotTest
     }
 
     [Fact]
+    public async Task A_server_that_is_killed_while_it_sends_a_snapshot_loses_nothing_and_leaves_no_file()
+    {
+        await using var server = await Server.Start(Product.Granary, Stop);
+        await FillQuickly(server);
+        var before = await All(server);
+        using (var snapshot = new Maintenance.MaintenanceClient(server.Channel).Snapshot(new SnapshotRequest(), cancellationToken: Stop))
+        {
+            Assert.True(await snapshot.ResponseStream.MoveNext(Stop));
+            await server.Kill(Stop);
+        }
+
+        Assert.Equal(["lock", "log", "store"], Directory.EnumerateFileSystemEntries(server.DataDirectory).Select(Path.GetFileName).Order());
+        await server.StartAgain(Stop);
+        var after = await All(server);
+        Assert.Equal(before.Header.Revision, after.Header.Revision);
+        MustEqual(before.Kvs, after.Kvs, "pairs");
+        await Save(server, "again.db");
+    }
+
+    [Fact]
     public async Task An_interrupted_restore_removes_what_it_began()
     {
         await using var source = await Server.Start(Product.Granary, Stop);

@@ -80,7 +80,7 @@ public abstract class SnapshotTest : IDisposable
         MustEqual(await Leases(expected), await Leases(actual), "leases");
     }
 
-    private static void MustEqual<T>(IReadOnlyList<T> expected, IReadOnlyList<T> actual, string what)
+    protected static void MustEqual<T>(IReadOnlyList<T> expected, IReadOnlyList<T> actual, string what)
     {
         for (var i = 0; i < Math.Min(expected.Count, actual.Count); i++)
         {

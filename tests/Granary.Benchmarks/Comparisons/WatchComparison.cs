@@ -65,7 +65,7 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
         var (eventsPerSecond, cpuPerEvent) = await FanOut(endpoint, server.ProcessId, cancellationToken);
 
         var without = await Puts(endpoint, options.Duration, server.ProcessId, cancellationToken);
-        var pacedWithout = await PacedPuts(endpoint, cancellationToken);
+        var pacedWithout = await PacedPuts.Run(endpoint, PacedPutsPerSecond, options.Duration, cancellationToken);
         var before = await ProcessSample.SettledRssBytes(server.ProcessId, cancellationToken);
         double bytesPerWatcher;
         LoadResult with;
@@ -75,7 +75,7 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
             var streams = await Watchers(connection, IdleWatchers / 1000, 1000, i => ByteString.CopyFromUtf8($"idle{i}"), cancellationToken);
             bytesPerWatcher = (await ProcessSample.SettledRssBytes(server.ProcessId, cancellationToken) - before) / IdleWatchers;
             with = await Puts(endpoint, options.Duration, server.ProcessId, cancellationToken);
-            pacedWith = await PacedPuts(endpoint, cancellationToken);
+            pacedWith = await PacedPuts.Run(endpoint, PacedPutsPerSecond, options.Duration, cancellationToken);
             streams.ForEach(stream => stream.Dispose());
         }
 
@@ -192,45 +192,6 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
         }
 
         return open;
-    }
-
-    /// <summary>An open loop: puts are begun at their time, whether the ones before have been answered or not.</summary>
-    private async Task<Percentiles> PacedPuts(Uri endpoint, CancellationToken cancellationToken)
-    {
-        var connections = Connection.Open(endpoint, 10);
-        var latencies = new LongConcurrentHistogram(1, 60_000_000, 3);
-        var running = new List<Task>();
-        var count = (int)(PacedPutsPerSecond * options.Duration.TotalSeconds);
-        var begin = Stopwatch.GetTimestamp();
-        for (var i = 0; i < count;)
-        {
-            var due = (int)Math.Min(count, Stopwatch.GetElapsedTime(begin).TotalSeconds * PacedPutsPerSecond);
-            for (; i < due; i++)
-            {
-                running.Add(Put(connections[i % 10], i));
-            }
-
-            await Task.Delay(1, cancellationToken);
-        }
-
-        await Task.WhenAll(running);
-        Array.ForEach(connections, connection => connection.Dispose());
-        return Percentiles.Of(latencies);
-
-        async Task Put(Connection connection, int i)
-        {
-            var start = Stopwatch.GetTimestamp();
-            await connection.Kv.PutAsync(
-                new PutRequest { Key = ByteString.CopyFromUtf8($"paced{i % 10_000}"), Value = Value }, cancellationToken: cancellationToken);
-            latencies.RecordValue(Math.Max(1, (long)Stopwatch.GetElapsedTime(start).TotalMicroseconds));
-        }
-    }
-
-    /// <summary>Latencies in milliseconds.</summary>
-    private sealed record Percentiles(double P50, double P99)
-    {
-        public static Percentiles Of(HistogramBase latencies) =>
-            new(latencies.GetValueAtPercentile(50) / 1000.0, latencies.GetValueAtPercentile(99) / 1000.0);
     }
 
     private sealed record Figures(
