@@ -54,6 +54,13 @@ public sealed class JsonReadingTests
         }
     });
 
+    [Theory]
+    [InlineData("{\"key\":\"\u00ff\"}")]
+    [InlineData("{\"\u00ff\":1}")]
+    [InlineData("{\"key\":\"\\ud800\"}")]
+    public void Text_that_is_no_unicode_is_refused(string latin1) => Assert.Throws<MalformedJsonException>(
+        () => JsonMessageReader.Read(Encoding.Latin1.GetBytes(latin1), PutRequest.Descriptor));
+
     [Fact]
     public async Task An_object_beyond_the_bound_is_not_read_to_its_end()
     {

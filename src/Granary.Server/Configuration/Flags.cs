@@ -88,7 +88,9 @@ internal static class Flags
         "warning-apply-duration", "experimental-peer-skip-client-san-verification", "peer-skip-client-san-verification",
         "experimental-bootstrap-defrag-threshold-megabytes", "bootstrap-defrag-threshold-megabytes", "experimental-downgrade-check-time",
         "downgrade-check-time", "experimental-snapshot-catchup-entries", "snapshot-catchup-entries",
-        "experimental-stop-grpc-service-on-defrag",
+        "experimental-stop-grpc-service-on-defrag", "enable-pprof", "experimental-enable-v2v3", "unsafe-no-fsync", "force-new-cluster",
+        "experimental-enable-lease-checkpoint", "experimental-enable-lease-checkpoint-persist", "discovery", "discovery-srv",
+        "discovery-srv-name", "discovery-fallback", "discovery-proxy", "proxy", "auth-token", "auth-token-ttl", "bcrypt-cost",
     };
 
     private static readonly TimeSpan ShortestProgressInterval = TimeSpan.FromMilliseconds(100);

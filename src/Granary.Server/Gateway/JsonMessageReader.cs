@@ -33,6 +33,11 @@ internal static class JsonMessageReader
         {
             throw new MalformedJsonException($"proto: syntax error (line {exception.LineNumber + 1}:{exception.BytePositionInLine + 1})");
         }
+        catch (InvalidOperationException)
+        {
+            // What the reader says of a text that is no UTF-8, or of half a surrogate pair.
+            throw MalformedJsonException.At(json, reader.TokenStartIndex, "syntax error: invalid UTF-8 in string");
+        }
 
         return message;
     }
