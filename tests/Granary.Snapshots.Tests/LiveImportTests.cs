@@ -85,6 +85,12 @@ public sealed partial class LiveImportTests : SnapshotTest
         await Put(etcd, "a", "1");
         await Put(etcd, "b", "1");
         using var import = Tool.StartGranary("import", "--from", etcd.Endpoint, "--to", granary.Endpoint);
+
+        // Before that, a target that goes is one that cannot be copied to.
+        while (await import.StandardError.ReadLineAsync(Stop) is { } line && !line.Contains("following", StringComparison.Ordinal))
+        {
+        }
+
         await MustBecomeAlike(etcd, granary);
         await granary.Kill(Stop);
         await Put(etcd, "a", "2");

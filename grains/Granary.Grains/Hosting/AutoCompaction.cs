@@ -16,6 +16,7 @@ public sealed partial class AutoCompaction(
 {
     private const int SamplesPerInterval = 10;
 
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan LongestInterval = TimeSpan.FromHours(1);
     private static readonly TimeSpan RevisionInterval = TimeSpan.FromMinutes(5);
 
@@ -46,6 +47,7 @@ public sealed partial class AutoCompaction(
     {
         var interval = options.RetentionPeriod < LongestInterval ? options.RetentionPeriod : LongestInterval;
         var pause = interval / SamplesPerInterval;
+        pause = pause > ShortestPause ? pause : ShortestPause;
         var samples = (int)Math.Ceiling(options.RetentionPeriod / pause);
         var revisions = new Queue<long>();
         var sinceLast = 0;

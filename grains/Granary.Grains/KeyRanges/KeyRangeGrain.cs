@@ -27,6 +27,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     // Each takes a core, and memory for what it deletes.
     private const int MaxDecidingBeside = 2;
 
+    // So many large deletions may wait to be decided; one more is turned away.
+    private const int MaxUndecided = 64;
+
     private readonly WriteQueue _waiting = new(options.MaxQueuedRequests, options.MaxQueuedBytes, options.MaxBatchBytes);
     private readonly List<PendingWrite> _batch = [];
 
@@ -147,12 +150,29 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 continue;
             }
 
+            await RunAll();
+        }
+    }
+
+    /// <summary>Gets through with all writes of the batch.</summary>
+    private async Task RunAll()
+    {
+        var most = int.MaxValue;
+        while (_batch.Count > 0)
+        {
             try
             {
-                while (_batch.Count > 0)
-                {
-                    _batch.RemoveRange(0, await Run(_batch, options.MaxBatchChanges));
-                }
+                _batch.RemoveRange(0, await Run(_batch, most, options.MaxBatchChanges));
+            }
+            catch (EtcdException exception) when (exception.Error == EtcdError.RequestTooLarge && most > 1)
+            {
+                // Not all of them are: each goes by itself, and the one that is too large is told so.
+                most = 1;
+            }
+            catch (EtcdException exception) when (exception.Error == EtcdError.RequestTooLarge)
+            {
+                _batch[0].Fail(exception);
+                _batch.RemoveAt(0);
             }
             catch (Exception exception)
             {
@@ -197,7 +217,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     }
 
     /// <summary>Decides writes from the first one on and commits them; returns with how many of them it is through.</summary>
-    private async Task<int> Run(List<PendingWrite> batch, int maxDeletions)
+    private async Task<int> Run(List<PendingWrite> batch, int maxWrites, int maxDeletions)
     {
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
@@ -206,7 +226,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
             var evaluation = new BatchEvaluation(view, maxDeletions);
             List<ActivityContext>? sampled = null;
             List<PendingWrite>? large = null;
-            var most = refusals < RefusalsBeforeSingles ? batch.Count : 1;
+            var most = refusals < RefusalsBeforeSingles ? Math.Min(batch.Count, maxWrites) : 1;
             var count = 0;
             while (count < most && evaluation.ChangeCount < options.MaxBatchChanges)
             {
@@ -243,7 +263,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                     }
                 }
 
-                large?.ForEach(_undecided.Enqueue);
+                large?.ForEach(WaitForDecision);
                 DecideBeside();
                 return count;
             }
@@ -252,6 +272,18 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         }
 
         throw new EtcdException(EtcdError.Timeout);
+    }
+
+    private void WaitForDecision(PendingWrite write)
+    {
+        if (_undecided.Count < MaxUndecided)
+        {
+            _undecided.Enqueue(write);
+        }
+        else
+        {
+            write.Fail(new EtcdException(EtcdError.TooManyRequests));
+        }
     }
 
     private void DecideBeside()
@@ -291,12 +323,12 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 KeyRangeMetrics.Refused.Add(1);
                 if (++write.Attempts < LargeDeletion.MaxAttempts)
                 {
-                    _undecided.Enqueue(write);
+                    WaitForDecision(write);
                     DecideBeside();
                 }
                 else
                 {
-                    await Run([write], int.MaxValue);
+                    await Run([write], 1, int.MaxValue);
                 }
             }
             catch (Exception exception)

@@ -11,8 +11,14 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Maintenance service: what this member is like, alarms, checksums, space.</summary>
 internal sealed class MaintenanceService(
-    Replica replica, ICommitLog log, Member member, Alarms alarms, SnapshotCall snapshots, CallErrors errors, ServerOptions options) : Maintenance.MaintenanceBase
+    Replica replica, ICommitLog log, Member member, Alarms alarms, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
+    : Maintenance.MaintenanceBase, IDisposable
 {
+    // What goes through the whole store is done for one caller at a time.
+    private readonly SemaphoreSlim _whole = new(1);
+
+    public void Dispose() => _whole.Dispose();
+
     public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context)
     {
         var state = replica.State;
@@ -77,7 +83,7 @@ internal sealed class MaintenanceService(
         try
         {
             using var view = replica.View();
-            var hash = await Task.Run(() => StateHash.Of(view, view.Revision, context.CancellationToken), context.CancellationToken);
+            var hash = await Alone(() => StateHash.Of(view, view.Revision, context.CancellationToken), context.CancellationToken);
             return new HashResponse { Header = member.Complete(new ResponseHeader { Revision = view.Revision }), Hash = hash };
         }
         catch (Exception exception)
@@ -103,7 +109,7 @@ internal sealed class MaintenanceService(
                 throw new EtcdException(EtcdError.Compacted);
             }
 
-            var hash = await Task.Run(() => StateHash.Of(view, revision, context.CancellationToken), context.CancellationToken);
+            var hash = await Alone(() => StateHash.Of(view, revision, context.CancellationToken), context.CancellationToken);
             return new HashKVResponse
             {
                 Header = member.Complete(new ResponseHeader { Revision = view.Revision }),
@@ -123,7 +129,13 @@ internal sealed class MaintenanceService(
     {
         try
         {
-            await Task.Run(() => replica.Reclaim(Enum.GetValues<Family>()), context.CancellationToken).WaitAsync(context.CancellationToken);
+            await Alone(
+                () =>
+                {
+                    replica.Reclaim(Enum.GetValues<Family>());
+                    return true;
+                },
+                context.CancellationToken).WaitAsync(context.CancellationToken);
             return new DefragmentResponse();
         }
         catch (Exception exception)
@@ -146,6 +158,19 @@ internal sealed class MaintenanceService(
         not (DowngradeRequest.Types.DowngradeAction.Validate or DowngradeRequest.Types.DowngradeAction.Enable) => EtcdError.UnknownMethod,
         _ => IsVersion(request.Version) ? EtcdError.InvalidDowngradeTargetVersion : EtcdError.WrongDowngradeVersionFormat,
     });
+
+    private async Task<T> Alone<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        await _whole.WaitAsync(cancellationToken);
+        try
+        {
+            return await Task.Run(work, cancellationToken);
+        }
+        finally
+        {
+            _whole.Release();
+        }
+    }
 
     // Two or three numbers.
     private static bool IsVersion(string text) =>

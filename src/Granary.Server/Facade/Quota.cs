@@ -18,6 +18,9 @@ internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOption
     private static readonly TimeSpan SizeAge = TimeSpan.FromMilliseconds(100);
 
     private long _sizeBytes;
+
+    // One raises the alarm, for all who find the store full at the same time.
+    private bool _isRaising;
     private long _measuredAt = long.MinValue;
 
     public ValueTask Check(PutRequest request) => Check(CostOf(request));
@@ -33,7 +36,8 @@ internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOption
             return default;
         }
 
-        if (SizeBytes() + cost >= options.QuotaBackendBytes && Measure() + cost >= options.QuotaBackendBytes)
+        if (SizeBytes() + cost >= options.QuotaBackendBytes
+            && (replica.State.HasAlarm(AlarmType.Nospace) || Measure() + cost >= options.QuotaBackendBytes))
         {
             return Refuse();
         }
@@ -44,10 +48,17 @@ internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOption
 
     private async ValueTask Refuse()
     {
-        if (!replica.State.HasAlarm(AlarmType.Nospace))
+        if (!replica.State.HasAlarm(AlarmType.Nospace) && Interlocked.Exchange(ref _isRaising, true) is false)
         {
             Log.Exceeded(logger, Interlocked.Read(ref _sizeBytes), options.QuotaBackendBytes);
-            await alarms.Raise(replica.State.MemberId, AlarmType.Nospace);
+            try
+            {
+                await alarms.Raise(replica.State.MemberId, AlarmType.Nospace);
+            }
+            finally
+            {
+                Volatile.Write(ref _isRaising, false);
+            }
         }
 
         throw new EtcdException(EtcdError.NoSpace);

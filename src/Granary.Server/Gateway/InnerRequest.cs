@@ -65,6 +65,12 @@ internal sealed partial class InnerRequest : IRequestBodyPipeFeature, IHttpReque
         {
             if (name.StartsWith(MetadataPrefix, StringComparison.OrdinalIgnoreCase) && name.Length > MetadataPrefix.Length)
             {
+                // What belongs to the protocol is not the client's to say.
+                if (name[MetadataPrefix.Length..].ToLowerInvariant() is "content-type" or "te" or ['g', 'r', 'p', 'c', '-', ..])
+                {
+                    continue;
+                }
+
                 headers[name[MetadataPrefix.Length..]] = value;
             }
             else if (name.Equals("Authorization", StringComparison.OrdinalIgnoreCase))

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Granary.Server.Http;
 
 /// <summary>Answers for people and scripts.</summary>
@@ -25,7 +27,7 @@ internal static class PlainText
         context.Response.StatusCode = status;
         context.Response.ContentType = Type;
         context.Response.Headers.XContentTypeOptions = "nosniff";
-        context.Response.ContentLength = text.Length;
+        context.Response.ContentLength = Encoding.UTF8.GetByteCount(text);
         return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.WriteAsync(text, context.RequestAborted);
     }
 }

@@ -86,32 +86,30 @@ public sealed unsafe class RocksStore : IStore
         _writeOptions = new WriteOptions().DisableWal(1);
     }
 
-    public long SizeBytes => Math.Max(4096, Sum("rocksdb.live-sst-files-size") + Sum("rocksdb.cur-size-all-mem-tables"));
+    public long SizeBytes => Using(() => Math.Max(4096, Sum("rocksdb.live-sst-files-size") + Sum("rocksdb.cur-size-all-mem-tables")));
 
-    public StoreFigures Figures
+    public StoreFigures Figures => Using(() =>
     {
-        get
+        var size = SizeBytes;
+        return new StoreFigures
         {
-            var size = SizeBytes;
-            return new StoreFigures
-            {
-                SizeBytes = size,
-                InUseBytes = Math.Min(size, Sum("rocksdb.estimate-live-data-size") + Sum("rocksdb.cur-size-all-mem-tables")),
-                MemtableBytes = Sum("rocksdb.cur-size-all-mem-tables"),
-                BlockCacheBytes = Property("rocksdb.block-cache-usage", _db.GetColumnFamily(Name(Family.Latest))),
-                PendingCompactionBytes = Sum("rocksdb.estimate-pending-compaction-bytes"),
-                RunningCompactionsCount = Property("rocksdb.num-running-compactions", _db.GetColumnFamily(Name(Family.Latest))),
-                RunningFlushesCount = Property("rocksdb.num-running-flushes", _db.GetColumnFamily(Name(Family.Latest))),
-                SnapshotsCount = Property("rocksdb.num-snapshots", _db.GetColumnFamily(Name(Family.Latest))),
-                KeysCount = Property("rocksdb.estimate-num-keys", _db.GetColumnFamily(Name(Family.Latest))),
-            };
-        }
-    }
+            SizeBytes = size,
+            InUseBytes = Math.Min(size, Sum("rocksdb.estimate-live-data-size") + Sum("rocksdb.cur-size-all-mem-tables")),
+            MemtableBytes = Sum("rocksdb.cur-size-all-mem-tables"),
+            BlockCacheBytes = Property("rocksdb.block-cache-usage", _db.GetColumnFamily(Name(Family.Latest))),
+            PendingCompactionBytes = Sum("rocksdb.estimate-pending-compaction-bytes"),
+            RunningCompactionsCount = Property("rocksdb.num-running-compactions", _db.GetColumnFamily(Name(Family.Latest))),
+            RunningFlushesCount = Property("rocksdb.num-running-flushes", _db.GetColumnFamily(Name(Family.Latest))),
+            SnapshotsCount = Property("rocksdb.num-snapshots", _db.GetColumnFamily(Name(Family.Latest))),
+            KeysCount = Property("rocksdb.estimate-num-keys", _db.GetColumnFamily(Name(Family.Latest))),
+        };
+    });
 
     /// <summary>Reads every block of every file and checks its checksum.</summary>
     /// <exception cref="StoreDamagedException">One does not match; the message names the file.</exception>
     public void Verify()
     {
+        Enter();
         try
         {
             Native.Instance.rocksdb_verify_checksum(_db.Handle);
@@ -119,6 +117,10 @@ public sealed unsafe class RocksStore : IStore
         catch (RocksDbException exception)
         {
             throw new StoreDamagedException(_directory, exception);
+        }
+        finally
+        {
+            Leave();
         }
     }
 
@@ -145,6 +147,8 @@ public sealed unsafe class RocksStore : IStore
 
     public void Reclaim(Family family)
     {
+        // Goes on when its caller has left: the database stays open until it is done.
+        Enter();
         var native = RocksDbSharp.Native.Instance;
         var options = native.rocksdb_compactoptions_create();
         try
@@ -156,6 +160,7 @@ public sealed unsafe class RocksStore : IStore
         finally
         {
             native.rocksdb_compactoptions_destroy(options);
+            Leave();
         }
     }
 
@@ -185,6 +190,19 @@ public sealed unsafe class RocksStore : IStore
 
     private long Property(string name, ColumnFamilyHandle family) =>
         long.TryParse(_db.GetProperty(name, family), out var value) ? value : 0;
+
+    private T Using<T>(Func<T> read)
+    {
+        Enter();
+        try
+        {
+            return read();
+        }
+        finally
+        {
+            Leave();
+        }
+    }
 
     private void Enter()
     {
