@@ -22,11 +22,10 @@ public interface ILeaseGrain : IGrainWithStringKey
     ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Renews leases; one answer each, in order, with the full time to live, or none if there is no such lease. The answer for one that
-    /// has expired waits until it is revoked: it is never renewed.
+    /// Renews leases. If one has expired, the answer waits until it is revoked: it is never renewed.
     /// </summary>
     [Alias("KeepAlive")]
-    ValueTask<IReadOnlyList<LeaseKeepAliveResponse>> KeepAlive([Immutable] long[] ids, CancellationToken cancellationToken);
+    ValueTask<LeaseRenewals> KeepAlive([Immutable] long[] ids, CancellationToken cancellationToken);
 
     /// <summary>What is left of a lease, in whole seconds, and if wanted its keys; -1 when there is no such lease.</summary>
     [Alias("TimeToLive")]

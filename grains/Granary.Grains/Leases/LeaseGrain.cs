@@ -78,15 +78,14 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         return response.Clone();
     }
 
-    public async ValueTask<IReadOnlyList<LeaseKeepAliveResponse>> KeepAlive(long[] ids, CancellationToken cancellationToken)
+    public async ValueTask<LeaseRenewals> KeepAlive(long[] ids, CancellationToken cancellationToken)
     {
-        var answers = new LeaseKeepAliveResponse[ids.Length];
+        var revision = replica.State.Revision;
+        var ttls = new long[ids.Length];
         List<Task>? ending = null;
         var renewed = 0;
         for (var i = 0; i < ids.Length; i++)
         {
-            // The revision is read before the renewal, so that a revocation behind it has a higher one.
-            var answer = answers[i] = new LeaseKeepAliveResponse { Header = new ResponseHeader { Revision = replica.State.Revision }, ID = ids[i] };
             if (_timers.Find(ids[i]) is not { } lease)
             {
                 continue;
@@ -94,7 +93,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
             if (_timers.TryRenew(lease))
             {
-                answer.TTL = lease.TtlSeconds;
+                ttls[i] = lease.TtlSeconds;
                 renewed++;
             }
             else
@@ -109,7 +108,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
             await Task.WhenAll(ending).WaitAsync(cancellationToken);
         }
 
-        return answers;
+        return new LeaseRenewals(revision, ttls);
     }
 
     public ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request)

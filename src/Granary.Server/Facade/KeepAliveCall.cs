@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Threading.Channels;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Leases;
 using Granary.Grains.Tracing;
@@ -19,108 +18,71 @@ internal sealed class KeepAliveCall(GrainRouter router, Member member)
     private static readonly UpDownCounter<int> Streams = new Meter(KeyRangeMetrics.MeterName).CreateUpDownCounter<int>(
         "granary.leases.keepalive.streams", description: "Streams on which clients keep leases alive.");
 
-    // Requests that were read and not answered yet: no more are read when it is full.
-    private readonly Channel<long> _requests = Channel.CreateBounded<long>(
-        new BoundedChannelOptions(MaxBatch) { SingleReader = true, SingleWriter = true });
+    private static readonly Task<LeaseRenewals> NoneAsked = Task.FromResult(new LeaseRenewals(0, []));
+
+    private readonly List<long> _batch = [];
 
     /// <summary>Runs until the client has said all and was answered, or leaves.</summary>
     public async Task Run(
         IAsyncStreamReader<LeaseKeepAliveRequest> requests, IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationTokenSource ended)
     {
         Streams.Add(1);
-        var reading = Read(requests, ended.Token);
+        var next = requests.MoveNext(ended.Token);
         try
         {
-            await Answer(responses, ended.Token);
+            while (await next)
+            {
+                // What has come already goes along; no more is read before it is answered.
+                do
+                {
+                    _batch.Add(requests.Current.ID);
+                    next = requests.MoveNext(ended.Token);
+                }
+                while (_batch.Count < MaxBatch && next.IsCompletedSuccessfully && await next);
+
+                await Answer(responses, ended.Token);
+                _batch.Clear();
+            }
         }
         finally
         {
             await ended.CancelAsync();
-            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Streams.Add(-1);
         }
-
-        await reading;
     }
 
-    private async Task Read(IAsyncStreamReader<LeaseKeepAliveRequest> requests, CancellationToken cancellationToken)
-    {
-        Exception? failure = null;
-        try
-        {
-            while (await requests.MoveNext(cancellationToken))
-            {
-                await _requests.Writer.WriteAsync(requests.Current.ID, cancellationToken);
-            }
-        }
-        catch (Exception exception)
-        {
-            failure = exception;
-        }
-
-        _requests.Writer.Complete(failure);
-    }
-
+    /// <summary>Renews the leases of the batch in the grains of all slots at once, and answers in the order in which they were asked for.</summary>
     private async Task Answer(IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationToken cancellationToken)
     {
-        var batch = new List<long>();
-        while (await _requests.Reader.WaitToReadAsync(cancellationToken))
+        var renewals = await Renew(cancellationToken);
+        var headers = new ResponseHeader?[LeaseGrainKey.Slots];
+        var ofSlot = new int[LeaseGrainKey.Slots];
+        for (var i = 0; i < _batch.Count; i++)
         {
-            while (batch.Count < MaxBatch && _requests.Reader.TryRead(out var id))
+            var slot = LeaseGrainKey.SlotOf(_batch[i]);
+            var renewal = renewals[slot];
+            responses.WriteOptions = i == _batch.Count - 1 ? Flushed : Unflushed;
+            var answer = new LeaseKeepAliveResponse
             {
-                batch.Add(id);
-            }
-
-            var answers = await Ask(batch, cancellationToken);
-            for (var i = 0; i < answers.Length; i++)
-            {
-                member.Complete(answers[i].Header);
-                responses.WriteOptions = i == answers.Length - 1 ? Flushed : Unflushed;
-                await responses.WriteAsync(answers[i], cancellationToken);
-            }
-
-            batch.Clear();
+                Header = headers[slot] ??= member.Complete(new ResponseHeader { Revision = renewal.Revision }),
+                ID = _batch[i],
+                TTL = renewal.TtlSeconds[ofSlot[slot]++],
+            };
+            await responses.WriteAsync(answer, cancellationToken);
         }
     }
 
-    /// <summary>Asks the grains of all slots at once; the answers are in the order of the ids.</summary>
-    private async Task<LeaseKeepAliveResponse[]> Ask(List<long> ids, CancellationToken cancellationToken)
+    private async Task<LeaseRenewals[]> Renew(CancellationToken cancellationToken)
     {
         using var span = GrainTrace.StartCall("ILeaseGrain/KeepAlive");
-        var ofSlot = new int[LeaseGrainKey.Slots];
-        foreach (var id in ids)
+        var ids = new List<long>?[LeaseGrainKey.Slots];
+        foreach (var id in _batch)
         {
-            ofSlot[LeaseGrainKey.SlotOf(id)]++;
+            (ids[LeaseGrainKey.SlotOf(id)] ??= []).Add(id);
         }
 
-        var parts = new long[LeaseGrainKey.Slots][];
-        for (var slot = 0; slot < parts.Length; slot++)
-        {
-            parts[slot] = new long[ofSlot[slot]];
-        }
-
-        Array.Clear(ofSlot);
-        foreach (var id in ids)
-        {
-            var slot = LeaseGrainKey.SlotOf(id);
-            parts[slot][ofSlot[slot]++] = id;
-        }
-
-        var asked = new Task<IReadOnlyList<LeaseKeepAliveResponse>>?[parts.Length];
-        for (var slot = 0; slot < parts.Length; slot++)
-        {
-            asked[slot] = parts[slot].Length > 0 ? router.LeaseSlots[slot].KeepAlive(parts[slot], cancellationToken).AsTask() : null;
-        }
-
-        await Task.WhenAll(asked.OfType<Task>());
-        Array.Clear(ofSlot);
-        var answers = new LeaseKeepAliveResponse[ids.Count];
-        for (var i = 0; i < answers.Length; i++)
-        {
-            var slot = LeaseGrainKey.SlotOf(ids[i]);
-            answers[i] = (await asked[slot]!)[ofSlot[slot]++];
-        }
-
-        return answers;
+        return await Task.WhenAll(ids.Select((some, slot) =>
+            some is null ? NoneAsked : router.LeaseSlots[slot].KeepAlive([.. some], cancellationToken).AsTask()));
     }
 }

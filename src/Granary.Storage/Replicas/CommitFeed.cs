@@ -11,6 +11,9 @@ public sealed class CommitFeed(long revision, int maxBytes)
     private readonly Lock _gate = new();
     private readonly List<Waiter> _waiters = [];
 
+    // Used by the publishing thread alone.
+    private readonly List<Waiter> _ready = [];
+
     // The commits from _first to _last, each at its revision modulo the length, a power of two.
     private AppliedCommit?[] _ring = new AppliedCommit?[64];
     private long _first = revision + 1;
@@ -52,7 +55,10 @@ public sealed class CommitFeed(long revision, int maxBytes)
         }
     }
 
-    /// <summary>Waits until a commit beyond <paramref name="revision"/> is published.</summary>
+    /// <summary>
+    /// Waits until a commit beyond <paramref name="revision"/> is published. To be awaited where there is a task scheduler, as in a grain: what
+    /// is bound to none goes on on the thread that publishes, and holds it up.
+    /// </summary>
     public Task WaitBeyond(long revision, CancellationToken cancellationToken)
     {
         lock (_gate)
@@ -81,11 +87,18 @@ public sealed class CommitFeed(long revision, int maxBytes)
             {
                 if (_waiters[i].Revision < _last)
                 {
-                    _waiters[i].TrySetResult();
+                    _ready.Add(_waiters[i]);
                     _waiters.RemoveAt(i);
                 }
             }
         }
+
+        foreach (var waiter in _ready)
+        {
+            waiter.TrySetResult();
+        }
+
+        _ready.Clear();
     }
 
     private void Add(AppliedCommit commit)
@@ -115,7 +128,7 @@ public sealed class CommitFeed(long revision, int maxBytes)
 
     private int Slot(long revision) => (int)(revision & (_ring.Length - 1));
 
-    private sealed class Waiter(long revision) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Waiter(long revision) : TaskCompletionSource
     {
         public long Revision => revision;
     }

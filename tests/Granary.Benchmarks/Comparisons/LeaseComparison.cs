@@ -72,7 +72,7 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
             // Both runtimes are warm before anything is told.
             await Revoke(connections, (await Grant(connections, options.Warmup / 3, server.ProcessId, cancellationToken)).Leases, server.ProcessId, cancellationToken);
             var kept = await GrantMany(connections, KeptAliveLeases, cancellationToken);
-            await KeepAlive(connections, kept, options.Warmup / 3, server.ProcessId, cancellationToken);
+            await KeepAlive(connections, kept, options.Warmup, server.ProcessId, cancellationToken);
 
             var keepAlives = await KeepAlive(connections, kept, options.Duration, server.ProcessId, cancellationToken);
             var (grants, granted) = await Grant(connections, options.Duration, server.ProcessId, cancellationToken);
