@@ -26,16 +26,16 @@ internal sealed partial class HttpFront
     /// <param name="health">Serves health.</param>
     /// <param name="routes">The calls that can be made with JSON.</param>
     /// <param name="options">What is served at all.</param>
-    /// <param name="logger">Told of what should not happen.</param>
+    /// <param name="loggers">Told of what should not happen.</param>
     public HttpFront(
-        RequestDelegate grpc, RequestDelegate metrics, HealthEndpoints health, GatewayRoutes routes, ServerOptions options, ILogger<HttpFront> logger)
+        RequestDelegate grpc, RequestDelegate metrics, HealthEndpoints health, GatewayRoutes routes, ServerOptions options, ILoggerFactory loggers)
     {
-        _logger = logger;
+        _logger = loggers.CreateLogger<HttpFront>();
         _grpc = grpc;
         _metrics = metrics;
         _health = health;
         _access = new HttpAccess(options);
-        _gateway = options.EnableGrpcGateway ? new GatewayEndpoint(routes, grpc, options) : null;
+        _gateway = options.EnableGrpcGateway ? new GatewayEndpoint(routes, grpc, options, loggers) : null;
     }
 
     public Task Serve(HttpContext context)
