@@ -94,6 +94,31 @@ public abstract partial class ReplicaTests
             }, iter: Iterations);
 
     [Fact]
+    public void Alarms_stay_up_through_a_snapshot()
+    {
+        using var place = new StorePlace(onDisk);
+        using var restoredPlace = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open());
+        new History(replica).Write(Put("a", "1"));
+        foreach (var alarm in (AlarmRecord[])[new(300, AlarmType.Corrupt, true), new(7, AlarmType.Nospace, true), new(300, AlarmType.Nospace, true)])
+        {
+            replica.Apply(replica.State.AppliedIndex + 1, alarm);
+            replica.Publish();
+        }
+
+        var file = Export(replica, OrderingMemory.Default);
+        using var store = restoredPlace.Open();
+        using (var snapshot = SnapshotFile.Open(file))
+        {
+            Assert.Equal(3, SnapshotLoad.Run(snapshot, store, null, Stop).Alarms);
+        }
+
+        File.Delete(file);
+        using var restored = new Replica(store);
+        Assert.Equal(replica.State.Alarms.ToHashSet(), restored.State.Alarms.ToHashSet());
+    }
+
+    [Fact]
     public void Pairs_that_are_read_in_parts_come_out_as_if_read_in_one()
     {
         using var place = new StorePlace(onDisk);
