@@ -138,7 +138,7 @@ public sealed class RoundTripTests : SnapshotTest
     {
         var run = await Tool.Etcdctl(server, Stop, "alarm", "list");
         MustSucceed(run);
-        return string.Join('\n', run.Output.Trim().Split('\n').Order(StringComparer.Ordinal));
+        return string.Join('\n', run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
     }
 
     private static async Task<string> Users(Server etcd)
