@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Grpc.Core;
 
 namespace Granary.Snapshots.Tests;
 
@@ -82,6 +83,32 @@ public sealed class RoundTripTests : SnapshotTest
     }
 
     [Fact]
+    public async Task Alarms_go_along_and_hold_until_they_are_disarmed()
+    {
+        await using var etcd = await Server.Start(Product.Etcd, Stop);
+        await Put(etcd, "a", "1");
+        foreach (var member in (ulong[])[5, 1000])
+        {
+            await new Maintenance.MaintenanceClient(etcd.Channel).AlarmAsync(
+                new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, Alarm = AlarmType.Nospace, MemberID = member }, cancellationToken: Stop);
+        }
+
+        var there = await Save(etcd, "there.db");
+        await using var granary = await GranaryOf(there);
+        Assert.Equal(await Alarms(etcd), await Alarms(granary));
+        Assert.Equal("etcdserver: mvcc: database space exceeded", (await Assert.ThrowsAsync<RpcException>(() => Put(granary, "a", "2"))).Status.Detail);
+
+        await using var again = await EtcdOf(await Save(granary, "back.db"));
+        Assert.Equal(await Alarms(etcd), await Alarms(again));
+
+        MustSucceed(await Tool.Etcdctl(granary, Stop, "alarm", "disarm"));
+        await Put(granary, "a", "2");
+        await granary.Kill(Stop);
+        await granary.StartAgain(Stop);
+        await Put(granary, "a", "3");
+    }
+
+    [Fact]
     public async Task A_database_copied_out_of_a_stopped_etcd_is_restored_when_told_that_it_has_no_hash()
     {
         await using var etcd = await Server.Start(Product.Etcd, Stop);
@@ -105,6 +132,13 @@ public sealed class RoundTripTests : SnapshotTest
         {
             MustSucceed(await Tool.Etcdctl(etcd, Stop, command));
         }
+    }
+
+    private static async Task<string> Alarms(Server server)
+    {
+        var run = await Tool.Etcdctl(server, Stop, "alarm", "list");
+        MustSucceed(run);
+        return string.Join('\n', run.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
     }
 
     private static async Task<string> Users(Server etcd)

@@ -43,9 +43,9 @@ public abstract class SnapshotTest : IDisposable
     }
 
     /// <summary>A real etcd on a directory that etcdutl has restored from the file.</summary>
-    protected static async Task<Server> EtcdOf(string file)
+    protected static async Task<Server> EtcdOf(string file, params string[] flags)
     {
-        var server = Server.NotStarted(Product.Etcd);
+        var server = Server.NotStarted(Product.Etcd, flags);
         MustSucceed(await Tool.Etcdutl(
             Stop, "snapshot", "restore", file, "--data-dir", server.DataDirectory, "--name", Server.Name,
             "--initial-cluster", $"{Server.Name}={server.PeerAddress}", "--initial-advertise-peer-urls", server.PeerAddress));

@@ -14,7 +14,7 @@ namespace Granary.Storage.Tests;
 public abstract partial class ReplicaTests
 {
     // So little that a few pairs make many runs, and everything goes through files.
-    private static readonly OrderingMemory Little = new(RunBytes: 100, SpoolBytes: 64, MergeBytes: 1);
+    private static readonly OrderingMemory Little = new(Parts: 3, RunBytes: 300, SpoolBytes: 64, MergeBytes: 1);
 
     private static readonly SnapshotMember Member = new(0xabc, "one", ["http://localhost:2380"], ["http://localhost:2379"]);
 
@@ -92,6 +92,60 @@ public abstract partial class ReplicaTests
                 Assert.True(check.Found > 0, $"{family} {Convert.ToHexString(key)} was {(puts ? "copied" : "removed")} unseen");
                 Assert.NotEmpty(check.Findings);
             }, iter: Iterations);
+
+    [Fact]
+    public void Alarms_stay_up_through_a_snapshot()
+    {
+        using var place = new StorePlace(onDisk);
+        using var restoredPlace = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open());
+        new History(replica).Write(Put("a", "1"));
+        foreach (var alarm in (AlarmRecord[])[new(300, AlarmType.Corrupt, true), new(7, AlarmType.Nospace, true), new(300, AlarmType.Nospace, true)])
+        {
+            replica.Apply(replica.State.AppliedIndex + 1, alarm);
+            replica.Publish();
+        }
+
+        var file = Export(replica, OrderingMemory.Default);
+        using var store = restoredPlace.Open();
+        using (var snapshot = SnapshotFile.Open(file))
+        {
+            Assert.Equal(3, SnapshotLoad.Run(snapshot, store, null, Stop).Alarms);
+        }
+
+        File.Delete(file);
+        using var restored = new Replica(store);
+        Assert.Equal(replica.State.Alarms.ToHashSet(), restored.State.Alarms.ToHashSet());
+    }
+
+    [Fact]
+    public void Pairs_that_are_read_in_parts_come_out_as_if_read_in_one()
+    {
+        using var place = new StorePlace(onDisk);
+        var store = place.Open();
+        using var replica = new Replica(store);
+        var history = new History(replica);
+        var random = new Random(1);
+        for (var i = 0; i < 3000; i++)
+        {
+            // Keys with zero bytes, which the history escapes; some keys many times.
+            history.Write(Put($"{random.Next(300)}\0{random.Next(3)}", $"{i}"));
+            if (i % 500 == 0)
+            {
+                store.Flush();
+            }
+        }
+
+        store.Flush();
+        store.Reclaim(Family.Latest);
+        var whole = Export(replica, OrderingMemory.Default with { Parts = 1 });
+        var inParts = Export(replica, Little with { Parts = 8 });
+        Assert.Equal(File.ReadAllBytes(whole), File.ReadAllBytes(inParts));
+        File.Delete(whole);
+        File.Delete(inParts);
+        using var held = replica.View();
+        Assert.NotEmpty(KeyParts.Cut(held.Snapshot, 4));
+    }
 
     [Fact]
     public void A_store_that_a_restore_left_unfinished_is_no_replica()

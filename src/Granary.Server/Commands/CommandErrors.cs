@@ -1,5 +1,6 @@
 using Granary.Log.Segments;
 using Granary.Server.Configuration;
+using Granary.Server.Import;
 using Granary.Storage.Bolt;
 using Granary.Storage.Snapshots;
 using Granary.Storage.Stores.Rocks;
@@ -31,7 +32,7 @@ internal static class CommandErrors
         }
         catch (RpcException exception)
         {
-            await Console.Error.WriteLineAsync($"granary: the server answered {exception.StatusCode}: {exception.Status.Detail}");
+            await Console.Error.WriteLineAsync($"granary: {ConnectionFailure.Of(exception)}");
             return Failed;
         }
         catch (Exception exception) when (exception is SettingsException or SnapshotRefusedException or IOException or UnauthorizedAccessException

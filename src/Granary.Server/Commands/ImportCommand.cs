@@ -12,7 +12,7 @@ internal static class ImportCommand
         var from = new Option<string>("--from") { Description = "The etcd to copy: HOST:PORT or a URL.", HelpName = "ENDPOINT", Required = true };
         var directory = new Option<string>("--data-dir")
         {
-            Description = "Make this data directory of it, exactly: revisions, history, leases, users and roles. It must not exist, or be empty.",
+            Description = "Make this data directory of it, exactly: revisions, history, leases, users and roles. It must not exist, or be empty. Where the source asks for a user, it must be root.",
             HelpName = "DIR",
         };
         var to = new Option<string>("--to")
@@ -22,10 +22,7 @@ internal static class ImportCommand
         };
         var once = new Option<bool>("--once") { Description = "With --to: copy, and do not follow." };
         var delete = new Option<bool>("--delete") { Description = "With --to: also delete what only the target has." };
-        var user = new Option<string>("--user") { Description = "User of the source; copying into a directory needs root.", HelpName = "NAME:PASSWORD" };
-        var authority = new Option<string>("--cacert") { Description = "Certificates to trust at the source, PEM. [default: the system's]", HelpName = "FILE" };
-        var certificate = new Option<string>("--cert") { Description = "Certificate to show the source, PEM.", HelpName = "FILE" };
-        var key = new Option<string>("--key") { Description = "Its key, PEM.", HelpName = "FILE" };
+        var credentials = new CredentialArguments("the source");
         var authDisabled = new Option<bool>("--auth-disabled")
         {
             Description = "With --data-dir: take a source in which authentication is on; users and roles are kept, but the server lets everyone in.",
@@ -33,8 +30,9 @@ internal static class ImportCommand
         var command = new Command(
             "import", "Copy a running etcd, into a new data directory or into a running server. Interrupted, run it again: what is there already is not sent twice.")
         {
-            from, directory, to, once, delete, user, authority, certificate, key, authDisabled,
+            from, directory, to, once, delete, authDisabled,
         };
+        credentials.AddTo(command);
         command.Validators.Add(result =>
         {
             if ((result.GetValue(directory) is null) == (result.GetValue(to) is null))
@@ -44,9 +42,7 @@ internal static class ImportCommand
         });
         command.SetAction((parsed, cancellationToken) => CommandErrors.Run(async () =>
         {
-            var source = new EndpointOptions(
-                parsed.GetValue(from)!, parsed.GetValue(user), parsed.GetValue(authority), parsed.GetValue(certificate), parsed.GetValue(key));
-            using var etcd = await EtcdEndpoint.Connect(source, cancellationToken);
+            using var etcd = await EtcdEndpoint.Connect(credentials.Read(parsed, parsed.GetValue(from)!), cancellationToken);
             if (parsed.GetValue(directory) is { } target)
             {
                 return await IntoDirectory(etcd, target, parsed.GetValue(authDisabled), cancellationToken);
@@ -62,10 +58,11 @@ internal static class ImportCommand
     private static async Task<int> IntoDirectory(EtcdEndpoint from, string directory, bool authDisabled, CancellationToken cancellationToken)
     {
         using var made = NewDataDirectory.Begin(directory);
+        made.TellOfRemains();
         var restored = await ConsoleProgress.Run(progress => Task.Run(
             async () =>
             {
-                await SnapshotDownload.Run(from, made.Download, progress, cancellationToken);
+                await new SnapshotDownload(from, made.Download, TimeProvider.System).Run(progress, cancellationToken);
                 return new Restore(made.Download, SkipHashCheck: false, authDisabled).Into(made.Unfinished, progress, cancellationToken);
             },
             cancellationToken));

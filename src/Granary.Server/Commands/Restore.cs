@@ -47,7 +47,7 @@ internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisable
 
         if (restored.Alarms > 0)
         {
-            Console.Error.WriteLine($"granary: {restored.Alarms} alarms were left out: what they say is found out anew");
+            Console.Error.WriteLine($"granary: {restored.Alarms} alarms are up, as they were: `etcdctl alarm list` names them, `etcdctl alarm disarm` ends them");
         }
 
         if (restored.Gaps > 0)

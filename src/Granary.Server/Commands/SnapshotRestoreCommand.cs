@@ -26,6 +26,7 @@ internal static class SnapshotRestoreCommand
             var target = parsed.GetValue(directory)!;
             var restore = new Restore(path, parsed.GetValue(skipHash), parsed.GetValue(authDisabled));
             using var made = NewDataDirectory.Begin(target);
+            made.TellOfRemains();
             var restored = await ConsoleProgress.Run(progress => Task.Run(() => restore.Into(made.Unfinished, progress, cancellationToken), cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
             made.Complete();

@@ -9,8 +9,6 @@ namespace Granary.Server.Commands;
 /// <summary><c>granary snapshot status</c>: the figures of etcdutl's command of that name.</summary>
 internal static class SnapshotStatusCommand
 {
-    private const int Kilo = 1000;
-
     public static Command Create()
     {
         var file = new Argument<string>("FILE") { Description = "The snapshot." };
@@ -37,7 +35,7 @@ internal static class SnapshotStatusCommand
                     status.Hash.ToString("x", CultureInfo.InvariantCulture),
                     status.Revision.ToString(CultureInfo.InvariantCulture),
                     status.TotalKeys.ToString(CultureInfo.InvariantCulture),
-                    Size(status.TotalSizeBytes),
+                    ByteSize.Text(status.TotalSizeBytes),
                     status.StorageVersion));
             }
 
@@ -55,20 +53,5 @@ internal static class SnapshotStatusCommand
         }
 
         return SnapshotStatus.Read(snapshot, progress.Begin("reading", snapshot.SizeBytes), cancellationToken);
-    }
-
-    // As etcdutl rounds it: two digits up to ten of a unit, three beyond.
-    private static string Size(long bytes)
-    {
-        string[] units = ["B", "kB", "MB", "GB", "TB"];
-        var unit = 0;
-        double size = bytes;
-        while (size >= Kilo && unit + 1 < units.Length)
-        {
-            size /= Kilo;
-            unit++;
-        }
-
-        return size.ToString(unit > 0 && size < 10 ? "F1" : "F0", CultureInfo.InvariantCulture) + " " + units[unit];
     }
 }

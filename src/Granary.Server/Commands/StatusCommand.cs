@@ -12,8 +12,6 @@ namespace Granary.Server.Commands;
 /// <summary><c>granary status</c>: how a running server is, for people, and by its exit code for scripts and containers.</summary>
 internal static class StatusCommand
 {
-    private const int Kibi = 1024;
-
     // As long as an orchestrator waits for a health check.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
@@ -26,21 +24,17 @@ internal static class StatusCommand
             DefaultValueFactory = static _ => "localhost:2379",
         };
         var json = new Option<bool>("--json") { Description = "Print JSON." };
-        var user = new Option<string>("--user") { Description = "User of the server, when it asks for one.", HelpName = "NAME:PASSWORD" };
-        var authority = new Option<string>("--cacert") { Description = "Certificates to trust, PEM. [default: the system's]", HelpName = "FILE" };
-        var certificate = new Option<string>("--cert") { Description = "Certificate to show, PEM.", HelpName = "FILE" };
-        var key = new Option<string>("--key") { Description = "Its key, PEM.", HelpName = "FILE" };
+        var credentials = new CredentialArguments("the server");
         var command = new Command("status", "Tell how a running server is. The exit code is 0 when it reads, writes and has no alarm, else 1.")
         {
-            endpoint, json, user, authority, certificate, key,
+            endpoint, json,
         };
+        credentials.AddTo(command);
         command.SetAction((parsed, cancellationToken) => CommandErrors.Run(async () =>
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             patience.CancelAfter(Patience);
-            using var server = await EtcdEndpoint.Connect(
-                new EndpointOptions(parsed.GetValue(endpoint)!, parsed.GetValue(user), parsed.GetValue(authority), parsed.GetValue(certificate), parsed.GetValue(key)),
-                patience.Token);
+            using var server = await EtcdEndpoint.Connect(credentials.Read(parsed, parsed.GetValue(endpoint)!), patience.Token);
             StatusResponse status;
             try
             {
@@ -48,7 +42,7 @@ internal static class StatusCommand
             }
             catch (RpcException exception) when (exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !cancellationToken.IsCancellationRequested)
             {
-                throw new SettingsException($"{server.Address} does not answer: {exception.Status.Detail}");
+                throw new SettingsException($"{server.Address} does not answer: {ConnectionFailure.Of(exception)}");
             }
 
             if (parsed.GetValue(json))
@@ -77,7 +71,7 @@ internal static class StatusCommand
         Row("version", $"{status.Version} (storage {status.StorageVersion})");
         Row("revision", status.Header.Revision.ToString("N0", CultureInfo.InvariantCulture));
         Row("term, index", $"{status.RaftTerm}, {status.RaftAppliedIndex}");
-        Row("store", $"{Size(status.DbSize)}, of which {Size(status.DbSizeInUse)} in use");
+        Row("store", $"{ByteSize.Text(status.DbSize)}, of which {ByteSize.Text(status.DbSizeInUse)} in use");
         Row("quota", Quota(status), isMarkup: true);
         return table;
 
@@ -93,7 +87,7 @@ internal static class StatusCommand
 
         var share = (double)status.DbSize / status.DbSizeQuota;
         var color = share < 0.6 ? "green" : share < 0.8 ? "yellow" : "red";
-        return $"[{color}]{share.ToString("P1", CultureInfo.InvariantCulture)}[/] of {Size(status.DbSizeQuota)}";
+        return $"[{color}]{share.ToString("P1", CultureInfo.InvariantCulture)}[/] of {ByteSize.Text(status.DbSizeQuota)}";
     }
 
     private static string Json(string address, StatusResponse status) => JsonSerializer.Serialize(new
@@ -112,18 +106,4 @@ internal static class StatusCommand
         dbSizeInUse = status.DbSizeInUse,
         dbSizeQuota = status.DbSizeQuota,
     });
-
-    private static string Size(long bytes)
-    {
-        string[] units = ["B", "KiB", "MiB", "GiB", "TiB"];
-        var unit = 0;
-        double size = bytes;
-        while (size >= Kibi && unit + 1 < units.Length)
-        {
-            size /= Kibi;
-            unit++;
-        }
-
-        return size.ToString(unit > 0 && size < 10 ? "F1" : "F0", CultureInfo.InvariantCulture) + " " + units[unit];
-    }
 }

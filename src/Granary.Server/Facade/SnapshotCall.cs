@@ -16,7 +16,9 @@ namespace Granary.Server.Facade;
 internal sealed class SnapshotCall(Replica replica, ServerOptions options, LastingCalls lasting, TimeProvider time, CallErrors errors) : IDisposable
 {
     private const int BlobBytes = 64 << 10;
-    private const int Buffers = 4;
+
+    // Enough that whoever makes blobs and whoever sends them work for a while before one waits for the other.
+    private const int Buffers = 16;
 
     private readonly SemaphoreSlim _gathering = new(1);
 

@@ -28,6 +28,9 @@ internal sealed class NewDataDirectory : IDisposable
     /// <summary>Where it is made. What an earlier attempt left there is gone.</summary>
     public DataDirectory Unfinished { get; }
 
+    /// <summary>Whether an earlier attempt was interrupted too hard to clean up.</summary>
+    public bool HadRemains { get; private init; }
+
     /// <summary>A file for what is fetched before it is loaded; gone when the directory is complete.</summary>
     public string Download => Path.Combine(Unfinished.Path, DownloadName);
 
@@ -51,13 +54,24 @@ internal sealed class NewDataDirectory : IDisposable
             throw new SettingsException($"another restore or import into {target} is running");
         }
 
+        var download = Path.Combine(unfinished.Path, DownloadName);
+        var hadRemains = Directory.Exists(unfinished.Store) || File.Exists(download);
         if (Directory.Exists(unfinished.Store))
         {
             Directory.Delete(unfinished.Store, recursive: true);
         }
 
-        File.Delete(Path.Combine(unfinished.Path, DownloadName));
-        return new NewDataDirectory(target, unfinished, held);
+        File.Delete(download);
+        return new NewDataDirectory(target, unfinished, held) { HadRemains = hadRemains };
+    }
+
+    /// <summary>Says on standard error that an earlier attempt left something, if one did.</summary>
+    public void TellOfRemains()
+    {
+        if (HadRemains)
+        {
+            Console.Error.WriteLine($"granary: an earlier attempt left {Unfinished.Path} unfinished: it was removed, and all begins anew");
+        }
     }
 
     /// <summary>Puts it in its place. All files in it must be on stable storage.</summary>

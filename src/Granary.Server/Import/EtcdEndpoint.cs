@@ -52,7 +52,7 @@ internal sealed class EtcdEndpoint : IDisposable
         };
         if (uri.Scheme == "https")
         {
-            handler.SslOptions = Tls(options);
+            handler.SslOptions = Tls(options, address);
         }
 
         var channel = GrpcChannel.ForAddress(uri, new GrpcChannelOptions
@@ -86,11 +86,18 @@ internal sealed class EtcdEndpoint : IDisposable
         }
     }
 
+    /// <summary>Whether the same call may well succeed a little later.</summary>
+    public static bool IsPassing(RpcException exception) =>
+        exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Internal;
+
     public void Dispose() => _channel.Dispose();
 
-    private static SslClientAuthenticationOptions Tls(EndpointOptions options)
+    private static SslClientAuthenticationOptions Tls(EndpointOptions options, string address)
     {
-        var tls = new SslClientAuthenticationOptions();
+        var tls = new SslClientAuthenticationOptions
+        {
+            RemoteCertificateValidationCallback = (_, _, chain, errors) => errors == SslPolicyErrors.None ? true : throw Untrusted(address, chain, errors),
+        };
         try
         {
             if (options.CertificateFile is { } certificate)
@@ -113,4 +120,10 @@ internal sealed class EtcdEndpoint : IDisposable
 
         return tls;
     }
+
+    private static SettingsException Untrusted(string address, X509Chain? chain, SslPolicyErrors errors) => new(
+        errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)
+            ? $"the certificate of {address} is one for other hosts: name it as its certificate does"
+            : $"the certificate of {address} is not trusted ({string.Join(", ", chain?.ChainStatus.Select(static one => one.Status) ?? [])}): " +
+                "name the authority that has signed it with --cacert");
 }

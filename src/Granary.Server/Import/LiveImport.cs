@@ -45,7 +45,7 @@ internal sealed class LiveImport(EtcdEndpoint source, EtcdEndpoint target, bool 
                 {
                     await Follow(cancellationToken);
                 }
-                catch (RpcException exception) when (IsPassing(exception) && !cancellationToken.IsCancellationRequested)
+                catch (RpcException exception) when (EtcdEndpoint.IsPassing(exception) && !cancellationToken.IsCancellationRequested)
                 {
                     await Console.Error.WriteLineAsync($"granary: {exception.Status.Detail}; trying again");
                     await Task.Delay(RetryInterval, time, cancellationToken);
@@ -70,9 +70,6 @@ internal sealed class LiveImport(EtcdEndpoint source, EtcdEndpoint target, bool 
         }
     }
 
-    private static bool IsPassing(RpcException exception) =>
-        exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Internal;
-
     private async Task<long> CopyUntilDone(CancellationToken cancellationToken)
     {
         while (true)
@@ -81,7 +78,7 @@ internal sealed class LiveImport(EtcdEndpoint source, EtcdEndpoint target, bool 
             {
                 return await Copy(cancellationToken);
             }
-            catch (RpcException exception) when (IsPassing(exception) && !cancellationToken.IsCancellationRequested)
+            catch (RpcException exception) when (EtcdEndpoint.IsPassing(exception) && !cancellationToken.IsCancellationRequested)
             {
                 _writer.Reset();
                 await Task.Delay(RetryInterval, time, cancellationToken);

@@ -15,6 +15,9 @@ internal static class Listeners
         kestrel.AddServerHeader = false;
         kestrel.AllowAlternateSchemes = true;
         kestrel.Limits.MaxRequestBodySize = null;
+
+        // Of a connection: below it much that is sent at once, a snapshot above all, stops for each handful of frames.
+        kestrel.Limits.MaxResponseBufferSize = 256 << 10;
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
         kestrel.Limits.KeepAliveTimeout = options.IdleConnectionTimeout;

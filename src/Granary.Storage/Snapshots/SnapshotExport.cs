@@ -24,6 +24,7 @@ public sealed class SnapshotExport : IDisposable
     private readonly SnapshotMember _member;
     private readonly OrderedRecords _records;
     private readonly Spool _leases;
+    private readonly List<byte[]> _alarms;
     private readonly (bool IsEnabled, ulong Revision) _auth;
     private readonly List<(byte[] Name, byte[] Message)> _users;
     private readonly List<(byte[] Name, byte[] Message)> _roles;
@@ -35,6 +36,8 @@ public sealed class SnapshotExport : IDisposable
         _state = view.State;
         _member = member;
         _records = records;
+        _alarms = [.. _state.Alarms.Select(static alarm => alarm.ToByteArray())];
+        _alarms.Sort(static (x, y) => x.AsSpan().SequenceCompareTo(y));
         _auth = AuthRecords.ReadState(view.Snapshot);
         _users = [.. AuthRecords.Read(view.Snapshot, AuthRecords.User)];
         _roles = [.. AuthRecords.Read(view.Snapshot, AuthRecords.Role)];
@@ -114,8 +117,12 @@ public sealed class SnapshotExport : IDisposable
     /// <summary>Writes everything, a record at a time.</summary>
     private IEnumerable<bool> Steps(BoltWriter writer, bool withData)
     {
-        // Nothing else knows the alarms of a member that is gone; whoever restores this finds out for itself.
         writer.BeginBucket(EtcdBackend.Alarms);
+        foreach (var alarm in _alarms)
+        {
+            writer.Add(alarm, []);
+        }
+
         writer.EndBucket();
 
         writer.BeginBucket(EtcdBackend.Auth);

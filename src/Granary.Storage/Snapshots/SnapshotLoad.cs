@@ -70,19 +70,17 @@ public sealed class SnapshotLoad
         var users = LoadAuth(EtcdBackend.Users, AuthRecords.User);
         var roles = LoadAuth(EtcdBackend.Roles, AuthRecords.Role);
         AuthRecords.PutState(_batch, false, _source.AuthRevision);
-        var alarms = 0L;
-        for (var bucket = _source.Bucket(EtcdBackend.Alarms); bucket?.MoveNext() is true; alarms++)
-        {
-        }
+        var alarms = ReadAlarms();
 
         // What was at the end may all be compacted away.
         var revision = Math.Max(1, Math.Max(lastRevision, _source.CompactedRevision));
         WriteBatch();
         _store.Flush();
-        (ReplicaState.Initial with { Revision = revision, CompactedRevision = _source.CompactedRevision }).Store(_batch, _value, withRanges: false, withMembers: false);
+        (ReplicaState.Initial with { Revision = revision, CompactedRevision = _source.CompactedRevision, Alarms = alarms }).Store(
+            _batch, _value, withRanges: false, withMembers: true);
         _store.Write(_batch);
         _store.Flush();
-        return new RestoredCounts(revision, _source.CompactedRevision, records, leases, users, roles, alarms, _gaps);
+        return new RestoredCounts(revision, _source.CompactedRevision, records, leases, users, roles, alarms.Count, _gaps);
     }
 
     private long LoadLeases()
@@ -90,7 +88,7 @@ public sealed class SnapshotLoad
         var bucket = _source.Bucket(EtcdBackend.Leases);
         while (bucket?.MoveNext() is true)
         {
-            Stored(bucket, "lease", out Protos.Stored.Lease lease);
+            var lease = Message<Protos.Stored.Lease>(bucket, bucket.Value, "lease");
             if (bucket.Key.Length != sizeof(long) || BinaryPrimitives.ReadInt64BigEndian(bucket.Key) != lease.ID || lease.TTL <= 0)
             {
                 throw Damaged(bucket, "a lease has another id than its key, or no time to live");
@@ -116,11 +114,11 @@ public sealed class SnapshotLoad
         {
             if (kind == AuthRecords.User)
             {
-                Stored(bucket, "user", out User _);
+                Message<User>(bucket, bucket.Value, "user");
             }
             else
             {
-                Stored(bucket, "role", out Role _);
+                Message<Role>(bucket, bucket.Value, "role");
             }
 
             AuthRecords.Put(_batch, kind, bucket.Key, bucket.Value);
@@ -128,6 +126,19 @@ public sealed class SnapshotLoad
         }
 
         return count;
+    }
+
+    // As etcd's restore does, all of them, though the members that raised them are no more: each stays up until it is disarmed.
+    private List<AlarmMember> ReadAlarms()
+    {
+        var alarms = new List<AlarmMember>();
+        var bucket = _source.Bucket(EtcdBackend.Alarms);
+        while (bucket?.MoveNext() is true)
+        {
+            alarms.Add(Message<AlarmMember>(bucket, bucket.Key, "alarm"));
+        }
+
+        return alarms;
     }
 
     private (long Records, long LastRevision) LoadKeys(Action<long>? progress, CancellationToken cancellationToken)
@@ -276,12 +287,12 @@ public sealed class SnapshotLoad
         _batchBytes = 0;
     }
 
-    private void Stored<T>(BoltCursor bucket, string what, out T message)
+    private T Message<T>(BoltCursor bucket, ReadOnlySpan<byte> stored, string what)
         where T : Google.Protobuf.IMessage<T>, new()
     {
         try
         {
-            message = new Google.Protobuf.MessageParser<T>(static () => new T()).ParseFrom(bucket.Value);
+            return new Google.Protobuf.MessageParser<T>(static () => new T()).ParseFrom(stored);
         }
         catch (Google.Protobuf.InvalidProtocolBufferException exception)
         {

@@ -49,8 +49,11 @@ public interface IStoreSnapshot : IDisposable
     /// <summary>A cursor before the first key at or behind <paramref name="start"/>; without an end it goes to the last key.</summary>
     IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end);
 
-    /// <summary>A cursor for reading a whole family from <paramref name="start"/> on: it takes no memory from those who read the same keys again.</summary>
-    IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default);
+    /// <summary>A cursor for reading much of a family: it takes no memory from those who read the same keys again.</summary>
+    IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default, byte[]? end = null);
+
+    /// <summary>Pieces that a family is made of, roughly, in any order: for those who want to read it in several places at once.</summary>
+    IReadOnlyList<StorePiece> Pieces(Family family);
 }
 
 /// <summary>Walks a family in key order. The spans live until the next move.</summary>

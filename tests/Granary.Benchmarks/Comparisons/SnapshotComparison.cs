@@ -16,7 +16,7 @@ internal sealed class SnapshotComparison(CompareOptions options, TextWriter outp
     private const double Megabyte = 1_000_000;
 
     // The first ones find a cold runtime and a cold cache.
-    private const int WarmUps = 2;
+    private const int WarmUps = 5;
 
     private static readonly TimeSpan SampleInterval = TimeSpan.FromMilliseconds(5);
 

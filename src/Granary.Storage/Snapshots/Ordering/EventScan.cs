@@ -24,6 +24,9 @@ internal sealed class EventScan(string directory, int spoolBytes) : IDisposable
     private readonly ByteWriter _keys = new();
     private readonly List<Put> _puts = [];
 
+    // Whether they are numbered by key so far.
+    private bool _isOrderOfKeys = true;
+
     // A loop of its own: it is to be compiled as such, not when it has been called often.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(IStoreSnapshot snapshot, long compactedRevision, CancellationToken cancellationToken)
@@ -133,6 +136,7 @@ internal sealed class EventScan(string directory, int spoolBytes) : IDisposable
 
     private void AddPut(int sub, ReadOnlySpan<byte> key)
     {
+        _isOrderOfKeys &= sub == _puts.Count && (sub == 0 || KeyOf(_puts[^1]).SequenceCompareTo(key) < 0);
         _puts.Add(new Put(_keys.Written.Length, key.Length, sub));
         _keys.Bytes(key);
     }
@@ -149,13 +153,9 @@ internal sealed class EventScan(string directory, int spoolBytes) : IDisposable
 
     private void EndRevision(long revision)
     {
-        if (_puts.Count > 1)
+        if (!_isOrderOfKeys)
         {
             _puts.Sort((x, y) => KeyOf(x).SequenceCompareTo(KeyOf(y)));
-        }
-
-        if (!IsOrderOfKeys())
-        {
             Span<byte> bytes = stackalloc byte[sizeof(long)];
             BinaryPrimitives.WriteInt64LittleEndian(bytes, revision);
             _orders.Write(bytes);
@@ -168,19 +168,7 @@ internal sealed class EventScan(string directory, int spoolBytes) : IDisposable
 
         _puts.Clear();
         _keys.Clear();
-    }
-
-    private bool IsOrderOfKeys()
-    {
-        for (var i = 0; i < _puts.Count; i++)
-        {
-            if (_puts[i].Sub != i)
-            {
-                return false;
-            }
-        }
-
-        return true;
+        _isOrderOfKeys = true;
     }
 
     private void WriteInt32(int value)

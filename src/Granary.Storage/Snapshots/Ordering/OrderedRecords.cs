@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Snapshots.Ordering;
@@ -11,16 +10,14 @@ namespace Granary.Storage.Snapshots.Ordering;
 internal sealed class OrderedRecords : IDisposable
 {
     private readonly OrderingMemory _memory;
-    private readonly Spool _data;
-    private readonly Spool _index;
-    private readonly List<SortedRun> _runs = [];
+
+    // By key: of one revision, what a former part has comes first.
+    private readonly List<PairScan> _parts = [];
 
     private OrderedRecords(string directory, OrderingMemory memory)
     {
         _memory = memory;
-        _data = new Spool(directory, memory.SpoolBytes);
-        _index = new Spool(directory, memory.SpoolBytes / 4);
-        Events = new EventScan(directory, memory.SpoolBytes / 4);
+        Events = new EventScan(directory, memory.SpoolBytes / 2);
     }
 
     internal EventScan Events { get; }
@@ -36,18 +33,7 @@ internal sealed class OrderedRecords : IDisposable
         var records = new OrderedRecords(directory, memory);
         try
         {
-            // The two read different families, and take about as long.
-            var events = Task.Run(() => records.Events.Run(snapshot, compactedRevision, cancellationToken), cancellationToken);
-            try
-            {
-                await records.GatherPairs(snapshot, compactedRevision, cancellationToken);
-            }
-            finally
-            {
-                await events.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-
-            await events;
+            await records.Scan(snapshot, compactedRevision, directory, cancellationToken);
             return records;
         }
         catch
@@ -59,73 +45,43 @@ internal sealed class OrderedRecords : IDisposable
 
     /// <summary>A pass over all records; without data only their places and sizes.</summary>
     public RecordCursor Read(bool withData) =>
-        new(new RunMerge(_runs, withData ? _data : null, _index, _memory.MergeBytes), Events.ReadOrders(), Events.ReadTombstones(), withData);
+        new(new RunMerge([.. _parts.SelectMany(static part => part.Runs)], withData, _memory.MergeBytes), Events.ReadOrders(), Events.ReadTombstones(), withData);
 
     public void Dispose()
     {
-        _data.Dispose();
-        _index.Dispose();
+        _parts.ForEach(static part => part.Dispose());
         Events.Dispose();
     }
 
-    private async Task GatherPairs(IStoreSnapshot snapshot, long compactedRevision, CancellationToken cancellationToken)
+    /// <summary>Reads events and the parts of the keys, all at once. Nobody reads the snapshot any more when this ends, however it does.</summary>
+    private async Task Scan(IStoreSnapshot snapshot, long compactedRevision, string directory, CancellationToken cancellationToken)
     {
-        using var pairs = new StoredPairs(snapshot, compactedRevision);
-        var filling = new RunBuffer(_memory.RunBytes);
-        RunBuffer? spare = null;
-        Task<RunBuffer> spilling = Task.FromResult(filling);
-        var spilled = false;
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        List<byte[]> starts = [[], .. KeyParts.Cut(snapshot, _memory.Parts)];
+        List<Task> scans = [Start(() => Events.Run(snapshot, compactedRevision, failed.Token))];
+        for (var i = 0; i < starts.Count; i++)
+        {
+            var part = new PairScan(directory, _memory.SpoolBytes);
+            var (start, end) = (starts[i], i + 1 < starts.Count ? starts[i + 1] : null);
+            _parts.Add(part);
+            scans.Add(Start(() => part.Run(snapshot, start, end, compactedRevision, _memory.RunBytes / starts.Count, failed.Token)));
+        }
+
         try
         {
-            while (Fill(pairs, filling, cancellationToken))
+            // The first to fail is the one to tell of; the others are canceled by it.
+            await foreach (var scan in Task.WhenEach(scans))
             {
-                var full = filling;
-                filling = spilled ? await spilling : spare ??= new RunBuffer(_memory.RunBytes);
-                spilled = true;
-                spilling = Task.Run(
-                    () =>
-                    {
-                        _runs.Add(full.Spill(_data, _index));
-                        return full;
-                    },
-                    CancellationToken.None);
+                await scan;
             }
         }
         finally
         {
-            await ((Task)spilling).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await failed.CancelAsync();
+            await Task.WhenAll(scans).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        await spilling;
-        if (!filling.IsEmpty)
-        {
-            _runs.Add(filling.Spill(_data, _index));
-        }
-    }
-
-    /// <summary>Fills the buffer; false once there are no more pairs.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool Fill(StoredPairs pairs, RunBuffer buffer, CancellationToken cancellationToken)
-    {
-        var count = 0;
-        while (pairs.HasCurrent || pairs.MoveNext())
-        {
-            if ((++count & 0xfff) == 0)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-            }
-
-            var pair = pairs.Current;
-            var bytes = pair.Size();
-            if (!buffer.IsEmpty && !buffer.HasRoomFor(bytes))
-            {
-                return true;
-            }
-
-            pair.Write(buffer.Add(pair.ModRevision, bytes));
-            pairs.Taken();
-        }
-
-        return false;
+        // Not canceled before it has begun: each is waited for.
+        static Task Start(Action scan) => Task.Run(scan, CancellationToken.None);
     }
 }

@@ -61,7 +61,7 @@ internal sealed class RunBuffer(int bytes)
             index.Write(indexed);
         }
 
-        var run = new SortedRun(dataStart, data.Length, indexStart, _count);
+        var run = new SortedRun(data, dataStart, data.Length, index, indexStart, _count);
         _count = 0;
         _length = 0;
         _isSorted = true;

@@ -17,10 +17,9 @@ internal sealed class RunMerge
     private bool _started;
 
     /// <param name="runs">In the order that counts among records of one revision.</param>
-    /// <param name="data">The records; null to do without.</param>
-    /// <param name="index">What stands in <paramref name="data"/>.</param>
+    /// <param name="withData">Whether the records are to be read, not only what the index says of them.</param>
     /// <param name="bufferBytes">The memory to be taken for all runs together.</param>
-    public RunMerge(IReadOnlyList<SortedRun> runs, Spool? data, Spool index, int bufferBytes)
+    public RunMerge(IReadOnlyList<SortedRun> runs, bool withData, int bufferBytes)
     {
         var each = Math.Clamp(bufferBytes / Math.Max(1, runs.Count), MinBufferBytes, MaxBufferBytes);
         _heap = new Source[runs.Count];
@@ -29,8 +28,8 @@ internal sealed class RunMerge
             var run = runs[i];
             var source = new Source(
                 i,
-                new SpoolReader(index, run.IndexStart, run.IndexStart + (run.Count * IndexEntryBytes), data is null ? each : Math.Max(MinBufferBytes, each / 8)),
-                data is null ? null : new SpoolReader(data, run.DataStart, run.DataEnd, each));
+                new SpoolReader(run.Index, run.IndexStart, run.IndexStart + (run.Count * IndexEntryBytes), withData ? Math.Max(MinBufferBytes, each / 8) : each),
+                withData ? new SpoolReader(run.Data, run.DataStart, run.DataEnd, each) : null);
             if (source.MoveNext())
             {
                 _heap[_count++] = source;

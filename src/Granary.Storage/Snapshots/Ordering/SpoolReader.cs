@@ -14,6 +14,12 @@ internal sealed class SpoolReader(Spool spool, long start, long end, int bufferB
 
     public long ReadInt64()
     {
+        if (_filled - _at >= sizeof(long))
+        {
+            _at += sizeof(long);
+            return BinaryPrimitives.ReadInt64LittleEndian(_buffer.AsSpan(_at - sizeof(long)));
+        }
+
         Span<byte> bytes = stackalloc byte[sizeof(long)];
         Read(bytes);
         return BinaryPrimitives.ReadInt64LittleEndian(bytes);
@@ -21,6 +27,12 @@ internal sealed class SpoolReader(Spool spool, long start, long end, int bufferB
 
     public int ReadInt32()
     {
+        if (_filled - _at >= sizeof(int))
+        {
+            _at += sizeof(int);
+            return BinaryPrimitives.ReadInt32LittleEndian(_buffer.AsSpan(_at - sizeof(int)));
+        }
+
         Span<byte> bytes = stackalloc byte[sizeof(int)];
         Read(bytes);
         return BinaryPrimitives.ReadInt32LittleEndian(bytes);

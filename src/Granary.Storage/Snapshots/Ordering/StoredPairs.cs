@@ -14,20 +14,19 @@ internal sealed class StoredPairs : IDisposable
     private bool _latestLeft;
     private bool _historyLeft;
     private byte[] _historyKey = [];
+    private bool _started;
     private bool _onLatest;
 
-    public StoredPairs(IStoreSnapshot snapshot, long compactedRevision)
+    /// <param name="snapshot">The state.</param>
+    /// <param name="start">The first key.</param>
+    /// <param name="end">The key behind the last one; null for all that follow.</param>
+    /// <param name="compactedRevision">What cannot be read there or later is left out.</param>
+    public StoredPairs(IStoreSnapshot snapshot, byte[] start, byte[]? end, long compactedRevision)
     {
         _compactedRevision = compactedRevision;
-        _latest = snapshot.ScanOnce(Family.Latest);
-        _history = snapshot.ScanOnce(Family.History);
-        _latestLeft = _latest.MoveNext();
-        _historyLeft = _history.MoveNext();
-        SkipUnreadable();
+        _latest = snapshot.ScanOnce(Family.Latest, start, end);
+        _history = snapshot.ScanOnce(Family.History, InHistory(start), end is null ? null : InHistory(end));
     }
-
-    /// <summary>Whether the current pair was not taken yet.</summary>
-    public bool HasCurrent { get; private set; }
 
     /// <summary>Valid until the next move.</summary>
     public KeyValueWire Current
@@ -47,34 +46,33 @@ internal sealed class StoredPairs : IDisposable
 
     public bool MoveNext()
     {
-        if (!_latestLeft && !_historyLeft)
-        {
-            return false;
-        }
-
-        _onLatest = _latestLeft && (!_historyLeft || _latest.Key.SequenceCompareTo(_historyKey) <= 0);
-        HasCurrent = true;
-        return true;
-    }
-
-    public void Taken()
-    {
-        HasCurrent = false;
-        if (_onLatest)
+        if (!_started || _onLatest)
         {
             _latestLeft = _latest.MoveNext();
         }
-        else
+
+        if (!_started || !_onLatest)
         {
             _historyLeft = _history.MoveNext();
             SkipUnreadable();
         }
+
+        _started = true;
+        _onLatest = _latestLeft && (!_historyLeft || _latest.Key.SequenceCompareTo(_historyKey) <= 0);
+        return _latestLeft || _historyLeft;
     }
 
     public void Dispose()
     {
         _latest.Dispose();
         _history.Dispose();
+    }
+
+    private static byte[] InHistory(ReadOnlySpan<byte> key)
+    {
+        var bytes = new ByteWriter();
+        HistoryKey.WriteStart(bytes, key);
+        return bytes.Written.ToArray();
     }
 
     // What a compaction has made unreadable may still be there: its end says so.

@@ -7,6 +7,8 @@ public sealed class MemoryStore : IStore
 {
     private static readonly ImmutableSortedSet<Entry> Empty = ImmutableSortedSet.Create<Entry>(EntryOrder.Instance);
 
+    private const int MaxPieces = 16;
+
     private readonly Lock _writing = new();
     private volatile ImmutableSortedSet<Entry>[] _families = [.. Enum.GetValues<Family>().Select(_ => Empty)];
     private long _sizeBytes = 4096;
@@ -125,7 +127,20 @@ public sealed class MemoryStore : IStore
         public IStoreCursor Scan(Family family, ReadOnlySpan<byte> start, byte[]? end) =>
             new Cursor(families[(int)family], start.ToArray(), end);
 
-        public IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default) => Scan(family, start, null);
+        public IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default, byte[]? end = null) => Scan(family, start, end);
+
+        public IReadOnlyList<StorePiece> Pieces(Family family)
+        {
+            var entries = families[(int)family];
+            var pieces = new StorePiece[Math.Min(MaxPieces, entries.Count)];
+            for (var i = 0; i < pieces.Length; i++)
+            {
+                var last = entries[(int)((i + 1L) * entries.Count / pieces.Length) - 1];
+                pieces[i] = new StorePiece(last.Key, last.SizeBytes * entries.Count / pieces.Length);
+            }
+
+            return pieces;
+        }
 
         public void Dispose()
         {

@@ -191,6 +191,32 @@ public sealed unsafe class RocksStore : IStore
     private long Property(string name, ColumnFamilyHandle family) =>
         long.TryParse(_db.GetProperty(name, family), out var value) ? value : 0;
 
+    private List<StorePiece> LiveFiles(Family family)
+    {
+        var native = RocksDbSharp.Native.Instance;
+        var pieces = new List<StorePiece>();
+        Enter();
+        var files = native.rocksdb_livefiles(_db.Handle);
+        try
+        {
+            for (var i = 0; i < native.rocksdb_livefiles_count(files); i++)
+            {
+                if (Marshal.PtrToStringUTF8(native.rocksdb_livefiles_column_family_name(files, i)) == Name(family))
+                {
+                    var key = native.rocksdb_livefiles_largestkey(files, i, out nuint bytes);
+                    pieces.Add(new StorePiece(new ReadOnlySpan<byte>((void*)key, (int)bytes).ToArray(), (long)native.rocksdb_livefiles_size(files, i)));
+                }
+            }
+
+            return pieces;
+        }
+        finally
+        {
+            native.rocksdb_livefiles_destroy(files);
+            Leave();
+        }
+    }
+
     private T Using<T>(Func<T> read)
     {
         Enter();
@@ -313,11 +339,13 @@ public sealed unsafe class RocksStore : IStore
             return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), end, once: false);
         }
 
-        public IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default)
+        public IStoreCursor ScanOnce(Family family, ReadOnlySpan<byte> start = default, byte[]? end = null)
         {
             store.Enter();
-            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), null, once: true);
+            return new Cursor(store, store._handles[(int)family], snapshot, start.ToArray(), end, once: true);
         }
+
+        public IReadOnlyList<StorePiece> Pieces(Family family) => store.LiveFiles(family);
 
         public void Dispose()
         {
@@ -342,12 +370,6 @@ public sealed unsafe class RocksStore : IStore
         private readonly nint _iterator;
         private bool _started;
         private bool _disposed;
-
-        // Where the current entry is, once somebody has asked; each question is a call into the library.
-        private nint _key;
-        private nuint _keyBytes;
-        private nint _value;
-        private nuint _valueBytes;
 
         public Cursor(RocksStore store, nint family, Snapshot snapshot, byte[] start, byte[]? end, bool once)
         {
@@ -374,31 +396,9 @@ public sealed unsafe class RocksStore : IStore
             _iterator = native.rocksdb_create_iterator_cf(store._db.Handle, _options, family);
         }
 
-        public ReadOnlySpan<byte> Key
-        {
-            get
-            {
-                if (_key == 0)
-                {
-                    _key = RocksDbSharp.Native.Instance.rocksdb_iter_key(_iterator, out _keyBytes);
-                }
+        public ReadOnlySpan<byte> Key => RocksIterator.Key(_iterator);
 
-                return new ReadOnlySpan<byte>((void*)_key, (int)_keyBytes);
-            }
-        }
-
-        public ReadOnlySpan<byte> Value
-        {
-            get
-            {
-                if (_value == 0)
-                {
-                    _value = RocksDbSharp.Native.Instance.rocksdb_iter_value(_iterator, out _valueBytes);
-                }
-
-                return new ReadOnlySpan<byte>((void*)_value, (int)_valueBytes);
-            }
-        }
+        public ReadOnlySpan<byte> Value => RocksIterator.Value(_iterator);
 
         public bool MoveNext()
         {
@@ -407,7 +407,7 @@ public sealed unsafe class RocksStore : IStore
                 return Seek(_start);
             }
 
-            RocksDbSharp.Native.Instance.rocksdb_iter_next(_iterator);
+            RocksIterator.Next(_iterator);
             return IsValid();
         }
 
@@ -442,9 +442,7 @@ public sealed unsafe class RocksStore : IStore
 
         private bool IsValid()
         {
-            _key = 0;
-            _value = 0;
-            if (RocksDbSharp.Native.Instance.rocksdb_iter_valid(_iterator) != 0)
+            if (RocksIterator.IsValid(_iterator))
             {
                 return true;
             }
