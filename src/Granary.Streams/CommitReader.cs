@@ -11,6 +11,10 @@ internal static class CommitReader
     private const int MaxCommits = 128;
     private const int MaxEventsFromStore = 1024;
 
+    // Of one commit: with more, its previous pairs are not read.
+    private const int MaxEventsWithPrevious = 4096;
+    private const int MaxPreviousBytes = 8 << 20;
+
     /// <summary>Commits from a revision on; empty when it is still to come, null when it is compacted.</summary>
     public static Commit[]? Read(Replica replica, long from, int max = MaxCommits) =>
         replica.Feed.Read(from, Math.Min(max, MaxCommits)) is { } commits
@@ -40,7 +44,7 @@ internal static class CommitReader
         }
 
         var commits = new List<Commit>();
-        var events = new List<Event>();
+        var changes = new List<StoredEvent>();
         var read = 0;
         var revision = from;
         foreach (var change in view.WatchedEvents(from, view.Revision))
@@ -56,7 +60,7 @@ internal static class CommitReader
                 revision = change.Revision;
             }
 
-            events.Add(view.ReadEvent(change, withPrevious: true));
+            changes.Add(change);
             read++;
         }
 
@@ -65,11 +69,32 @@ internal static class CommitReader
 
         void Complete()
         {
-            if (events.Count > 0)
+            if (changes.Count > 0)
             {
-                commits.Add(new Commit(revision, [.. events], null));
-                events.Clear();
+                commits.Add(Read(view, changes));
+                changes.Clear();
             }
         }
+    }
+
+    private static Commit Read(ReplicaView view, List<StoredEvent> changes)
+    {
+        var events = new Event[changes.Count];
+        var withPrevious = changes.Count <= MaxEventsWithPrevious;
+        var previousBytes = 0L;
+        for (var i = 0; i < events.Length; i++)
+        {
+            events[i] = view.ReadEvent(changes[i], withPrevious);
+            previousBytes += events[i].PrevKv?.Value.Length ?? 0;
+            if (previousBytes > MaxPreviousBytes)
+            {
+                // Once more from the beginning: all of them, or none.
+                withPrevious = false;
+                previousBytes = 0;
+                i = -1;
+            }
+        }
+
+        return new Commit(changes[0].Revision, events, null, withPrevious);
     }
 }
