@@ -11,7 +11,7 @@ internal static class CommitReader
     private const int MaxCommits = 128;
     private const int MaxEventsFromStore = 1024;
 
-    // Of one commit: with more, its previous pairs are not read.
+    // Of one commit: with more, it comes without its previous pairs.
     private const int MaxEventsWithPrevious = 4096;
     private const int MaxPreviousBytes = 8 << 20;
 
@@ -44,9 +44,11 @@ internal static class CommitReader
         }
 
         var commits = new List<Commit>();
-        var changes = new List<StoredEvent>();
+        var events = new List<Event>();
         var read = 0;
         var revision = from;
+        var hasPrevious = true;
+        var previousBytes = 0L;
         foreach (var change in view.WatchedEvents(from, view.Revision))
         {
             if (change.Revision != revision)
@@ -60,8 +62,15 @@ internal static class CommitReader
                 revision = change.Revision;
             }
 
-            changes.Add(change);
+            var @event = view.ReadEvent(change, hasPrevious);
+            events.Add(@event);
             read++;
+            previousBytes += @event.PrevKv?.Value.Length ?? 0;
+            if (hasPrevious && (events.Count > MaxEventsWithPrevious || previousBytes > MaxPreviousBytes))
+            {
+                hasPrevious = false;
+                events.ForEach(static read => read.PrevKv = null);
+            }
         }
 
         Complete();
@@ -69,32 +78,13 @@ internal static class CommitReader
 
         void Complete()
         {
-            if (changes.Count > 0)
+            if (events.Count > 0)
             {
-                commits.Add(Read(view, changes));
-                changes.Clear();
+                commits.Add(new Commit(revision, [.. events], null, hasPrevious));
+                events.Clear();
             }
-        }
-    }
 
-    private static Commit Read(ReplicaView view, List<StoredEvent> changes)
-    {
-        var events = new Event[changes.Count];
-        var withPrevious = changes.Count <= MaxEventsWithPrevious;
-        var previousBytes = 0L;
-        for (var i = 0; i < events.Length; i++)
-        {
-            events[i] = view.ReadEvent(changes[i], withPrevious);
-            previousBytes += events[i].PrevKv?.Value.Length ?? 0;
-            if (previousBytes > MaxPreviousBytes)
-            {
-                // Once more from the beginning: all of them, or none.
-                withPrevious = false;
-                previousBytes = 0;
-                i = -1;
-            }
+            (hasPrevious, previousBytes) = (true, 0);
         }
-
-        return new Commit(changes[0].Revision, events, null, withPrevious);
     }
 }

@@ -36,6 +36,8 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
 
         public CursorMove MoveNext(ref int budget) => budget-- <= 0 ? CursorMove.Paused : ++_position < pairs.Count ? CursorMove.Pair : CursorMove.End;
 
+        public long Lease => pairs[_position].Lease;
+
         public KeyValue Read(bool withValue)
         {
             var pair = pairs[_position].Clone();

@@ -120,6 +120,57 @@ public abstract partial class ReplicaTests(bool onDisk)
         Assert.False(replica.HasDeferred);
     }
 
+    [Fact]
+    public async Task Who_waits_for_a_state_without_large_deletions_gets_one_though_there_is_always_a_next()
+    {
+        using var place = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open());
+        var history = new History(replica, listedDeletions: 0);
+        PutAndDelete();
+        var settled = replica.SettledView(Stop).AsTask();
+        using var leaving = new CancellationTokenSource();
+        var left = replica.SettledView(leaving.Token).AsTask();
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+
+        // Nobody takes the first one out of the store before the next one comes.
+        Assert.False(settled.IsCompleted);
+        PutAndDelete();
+        var view = await settled.WaitAsync(TimeSpan.FromSeconds(60), Stop);
+        Assert.True(replica.HasDeferred);
+        Assert.True(view.Revision < history.Model.Revision);
+        Assert.Empty(view.State.Deferred);
+        Assert.Equal(2, replica.OpenViewCount);
+        view.Dispose();
+        Assert.Equal(1, replica.OpenViewCount);
+
+        void PutAndDelete()
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                history.Write(Put("k" + i, "v"));
+            }
+
+            history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+        }
+    }
+
+    [Fact]
+    public void Large_deletions_that_come_faster_than_they_leave_the_store_are_bounded_in_number()
+    {
+        using var place = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open());
+        var history = new History(replica, listedDeletions: 0);
+        for (var i = 0; i < 40; i++)
+        {
+            history.Write(Put("k", "v"));
+            history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+            Assert.InRange(replica.State.Deferred.Count, 1, 16);
+        }
+
+        history.MustReadAlike([Everything()]);
+    }
+
     protected static void ApplyDeferred(Replica replica, int changes)
     {
         if (replica.HasDeferred)

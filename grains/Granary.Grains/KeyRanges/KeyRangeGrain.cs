@@ -39,6 +39,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     private readonly Queue<LargeDeletion> _decided = new();
     private Task _decisions = Task.CompletedTask;
 
+    // From now on nothing begins to wait any more.
+    private bool _isStopping;
+
     // Those who want to stop the range, first come first served; the first of the queue is the holder once _isLatched.
     private readonly Queue<LatchRequest> _latchQueue = new();
     private bool _isLatched;
@@ -53,12 +56,25 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _isStopping = true;
         _waiting.FailAll(new EtcdException(EtcdError.Stopped));
         while (_undecided.TryDequeue(out var write))
         {
             write.Fail(new EtcdException(EtcdError.Stopped));
         }
 
+        var holder = _isLatched ? _latchQueue.Dequeue() : null;
+        while (_latchQueue.TryDequeue(out var request))
+        {
+            request.Granted.TrySetException(new EtcdException(EtcdError.Stopped));
+        }
+
+        if (holder is not null)
+        {
+            _latchQueue.Enqueue(holder);
+        }
+
+        // What is under way goes to its end. A decision sets the pump going, and the pump no longer begins a decision.
         await _decisions;
         await _pump;
     }
@@ -276,7 +292,11 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     private void WaitForDecision(PendingWrite write)
     {
-        if (_undecided.Count < MaxUndecided)
+        if (_isStopping)
+        {
+            write.Fail(new EtcdException(EtcdError.Stopped));
+        }
+        else if (_undecided.Count < MaxUndecided)
         {
             _undecided.Enqueue(write);
         }

@@ -320,20 +320,20 @@ public sealed class BatchEvaluation
                 CursorMove move;
                 while ((move = cursor.MoveNext(ref budget)) == CursorMove.Pair)
                 {
-                    // With its value, for the history: to read that later takes longer, and others wait then.
-                    var pair = cursor.Read(withValue: !isLarge || request.PrevKv);
-                    Leases.NoteTouched(pair.Lease);
+                    Leases.NoteTouched(cursor.Lease);
                     count++;
+                    if (isLarge && !request.PrevKv)
+                    {
+                        continue;
+                    }
+
+                    // With its value, for the history: to read that later takes longer, and others wait then.
+                    var pair = cursor.Read(withValue: true);
                     bytes += pair.Value.Length;
                     found.Add(pair);
                     if (!isLarge && (count > _listedDeletions || bytes > _listedBytes))
                     {
                         BecomeLarge();
-                    }
-
-                    if (isLarge && !request.PrevKv)
-                    {
-                        found.Clear();
                     }
                 }
 
@@ -373,6 +373,11 @@ public sealed class BatchEvaluation
             if (!isTxn)
             {
                 RequireMayDecideLarge();
+            }
+
+            if (!request.PrevKv)
+            {
+                found.Clear();
             }
         }
     }

@@ -218,6 +218,8 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
             }
         }
 
+        public long Lease => (_current ?? _committed!).Lease;
+
         public KeyValue Read(bool withValue)
         {
             if (_current is null)

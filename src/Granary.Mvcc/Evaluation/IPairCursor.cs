@@ -11,6 +11,9 @@ public interface IPairCursor : IDisposable
     /// </summary>
     CursorMove MoveNext(ref int budget);
 
+    /// <summary>The lease of the pair under the cursor; 0 if it has none.</summary>
+    long Lease { get; }
+
     /// <summary>The pair under the cursor, without its value if that is not wanted. Not to be changed by the caller.</summary>
     KeyValue Read(bool withValue);
 }

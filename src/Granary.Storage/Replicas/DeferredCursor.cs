@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Google.Protobuf;
-using Granary.Protos;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Replicas;
@@ -19,6 +18,7 @@ internal sealed class DeferredCursor : IDisposable
     // The next key of either, null when there is none left.
     private ByteString? _storedKey;
     private long _storedModRevision;
+    private long _storedLease;
     private bool _movedLeft;
 
     public DeferredCursor(DeferredDeletion deletion, IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred)
@@ -84,17 +84,16 @@ internal sealed class DeferredCursor : IDisposable
         {
             if (_deletion.Deletion.Keys is not null)
             {
-                (_storedModRevision, var lease) = PairCodec.ReadModRevisionAndLease(_stored.Value);
-                if (IsOwn(_stored.Key, _storedModRevision, lease))
+                (_storedModRevision, _storedLease) = PairCodec.ReadModRevisionAndLease(_stored.Value);
+                if (IsOwn(_stored.Key, _storedModRevision, _storedLease))
                 {
                     _storedKey = ByteString.CopyFrom(_stored.Key);
                     return;
                 }
             }
-            else if (ReadNewest(_stored.Key[LeaseKey.Length..]) is { } newest && IsOwn(_stored.Key[LeaseKey.Length..], newest.ModRevision, newest.Lease))
+            else if (ReadNewest(_stored.Key[LeaseKey.Length..]) && IsOwn(_stored.Key[LeaseKey.Length..], _storedModRevision, _storedLease))
             {
                 _storedKey = ByteString.CopyFrom(_stored.Key[LeaseKey.Length..]);
-                _storedModRevision = newest.ModRevision;
                 return;
             }
         }
@@ -102,8 +101,11 @@ internal sealed class DeferredCursor : IDisposable
         _storedKey = null;
     }
 
-    private KeyValue? ReadNewest(ReadOnlySpan<byte> key) =>
-        _snapshot.Read(Family.Latest, key, 0, static (stored, _) => PairCodec.Read(stored, ByteString.Empty, withValue: false));
+    private bool ReadNewest(ReadOnlySpan<byte> key) => _snapshot.Read(Family.Latest, key, this, static (stored, self) =>
+    {
+        (self._storedModRevision, self._storedLease) = PairCodec.ReadModRevisionAndLease(stored);
+        return self;
+    }) is not null;
 
     private bool IsOwn(ReadOnlySpan<byte> key, long modRevision, long lease) =>
         DeferredDeletion.Find(_deferred, key, modRevision, lease) is >= 0 and var at

@@ -41,6 +41,8 @@ internal sealed class HistoricalCursor(LatestCursor latest, SupersededCursor sup
         return _onPair ? CursorMove.Pair : CursorMove.End;
     }
 
+    public long Lease => _onLatest ? latest.Lease : superseded.Lease;
+
     public KeyValue Read(bool withValue) => _onLatest ? latest.Read(withValue) : superseded.Read(withValue);
 
     public void Dispose()

@@ -34,6 +34,8 @@ internal sealed class LatestCursor(IStoreCursor cursor, long revision, IReadOnly
         return CursorMove.Paused;
     }
 
+    public long Lease => PairCodec.ReadModRevisionAndLease(cursor.Value).Lease;
+
     public KeyValue Read(bool withValue) => PairCodec.Read(cursor.Value, ByteString.CopyFrom(cursor.Key), withValue);
 
     public void Dispose() => cursor.Dispose();

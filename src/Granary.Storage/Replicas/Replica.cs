@@ -178,15 +178,17 @@ public sealed class Replica : IDisposable
 
         var deletion = _state.Deferred[0];
         using var cursor = deletion.Remaining(view.Snapshot, _state.Deferred);
+        var moved = deletion.Moved;
+        var sub = deletion.NextSub;
         var bytes = 0L;
         for (var i = 0; i < maxChanges && bytes < DeferredBytesPerStep; i++)
         {
             if (!cursor.MoveNext())
             {
-                if (deletion.NextSub != deletion.EndSub)
+                if (sub != deletion.EndSub)
                 {
                     throw new InvalidOperationException(
-                        $"Revision {deletion.Revision} was to delete {deletion.Deletion.Count} keys as a whole, but the replica had {deletion.NextSub - deletion.FirstSub}.");
+                        $"Revision {deletion.Revision} was to delete {deletion.Deletion.Count} keys as a whole, but the replica had {sub - deletion.FirstSub}.");
                 }
 
                 deletion.Forget(_batch);
@@ -194,20 +196,19 @@ public sealed class Replica : IDisposable
                 return;
             }
 
-            if (!cursor.IsMoved)
+            if (cursor.IsMoved)
+            {
+                moved = moved.Remove(cursor.Key);
+            }
+            else
             {
                 bytes += TakeOut(cursor.Key, view, deletion.Revision);
             }
 
-            StoreEvent(deletion.Revision, deletion.NextSub, isDelete: true, cursor.ModRevision, cursor.Key);
-            deletion = deletion with
-            {
-                Position = KeyRange.Successor(cursor.Key),
-                NextSub = deletion.NextSub + 1,
-                Moved = cursor.IsMoved ? deletion.Moved.Remove(cursor.Key) : deletion.Moved,
-            };
+            StoreEvent(deletion.Revision, sub++, isDelete: true, cursor.ModRevision, cursor.Key);
         }
 
+        deletion = deletion with { Position = KeyRange.Successor(cursor.Key), NextSub = sub, Moved = moved };
         deletion.Store(_batch, _value);
         _state = _state with { Deferred = [deletion, .. _state.Deferred.Skip(1)] };
     }

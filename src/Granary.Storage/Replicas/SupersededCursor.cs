@@ -82,14 +82,21 @@ internal sealed class SupersededCursor : IPairCursor
         return CursorMove.Paused;
     }
 
-    public KeyValue Read(bool withValue)
-    {
-        var reader = new ByteReader(_cursor.Value);
-        reader.Varint();
-        return PairCodec.Read(reader.Rest, UnsafeByteOperations.UnsafeWrap(_key), withValue);
-    }
+    public long Lease => PairCodec.ReadModRevisionAndLease(StoredPair).Lease;
+
+    public KeyValue Read(bool withValue) => PairCodec.Read(StoredPair, UnsafeByteOperations.UnsafeWrap(_key), withValue);
 
     public void Dispose() => _cursor.Dispose();
+
+    private ReadOnlySpan<byte> StoredPair
+    {
+        get
+        {
+            var reader = new ByteReader(_cursor.Value);
+            reader.Varint();
+            return reader.Rest;
+        }
+    }
 
     private bool SeekBehind(ReadOnlySpan<byte> key)
     {
