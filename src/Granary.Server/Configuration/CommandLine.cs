@@ -49,13 +49,10 @@ internal static class CommandLine
             return UsageExitCode;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration
-        {
-            EnableDefaultExceptionHandler = false,
-
-            // Whoever is told to stop finishes what it does; this is for one that does not.
-            ProcessTerminationTimeout = 2 * GranaryServer.ShutdownTimeout,
-        });
+        // The library would listen for signals only when the command has come to its first wait.
+        using var termination = new Termination(2 * GranaryServer.ShutdownTimeout);
+        return await parsed.InvokeAsync(
+            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, termination.Requested);
     }
 
     private static void AddServe(Command command)
@@ -119,6 +116,11 @@ internal static class CommandLine
         {
             await Console.Error.WriteLineAsync($"granary: {exception.Message}");
             return exception.ExitCode;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync("granary: told to stop before it was ready to serve");
+            return 0;
         }
     }
 

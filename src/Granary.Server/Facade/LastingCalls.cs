@@ -11,6 +11,9 @@ internal sealed class LastingCalls(TimeProvider time) : IDisposable
     // Clients that do not read what they are told are not waited for.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    // .NET's clients forget an answer that waits to be read when the connection ends, and Kestrel loses one that it is about to write.
+    private static readonly TimeSpan ToBeRead = TimeSpan.FromMilliseconds(100);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _none = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _count;
@@ -28,13 +31,14 @@ internal sealed class LastingCalls(TimeProvider time) : IDisposable
         return CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _stopping.Token);
     }
 
-    /// <summary>Ends all of them, and those that still come; returns when their clients have been told.</summary>
+    /// <summary>Ends all of them, and those that still come; returns when their clients have been told and had a moment to hear it.</summary>
     public async Task EndAll()
     {
         await _stopping.CancelAsync();
         if (Volatile.Read(ref _count) > 0)
         {
             await _none.Task.WaitAsync(Patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(ToBeRead, time);
         }
     }
 
