@@ -144,6 +144,27 @@ public sealed class LargeDeletionTests
         Assert.Equal(0, server.Latches.Count);
     }
 
+    [Fact]
+    public async Task Who_watches_with_previous_pairs_gets_those_of_a_large_deletion_too()
+    {
+        const int Keys = 10_000;
+        await using var server = await InProcessServer.Start(Stop);
+        var leases = new Lease.LeaseClient(server.Channel);
+        await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 7, TTL = 600 }, cancellationToken: Stop);
+        await Fill(server, Keys);
+        using var watch = await Watch(server, fragment: false, prevKv: true);
+        using var without = await Watch(server, fragment: false);
+        var revision = (await leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = 7 }, cancellationToken: Stop)).Header.Revision;
+        var again = await server.Kv.PutAsync(new PutRequest { Key = Key(Name(0)) }, cancellationToken: Stop);
+        await server.Kv.DeleteRangeAsync(new DeleteRangeRequest { Key = Key(Name(0)) }, cancellationToken: Stop);
+
+        var events = (await ReadAll(watch, Keys + 1)).SelectMany(response => response.Events).ToList();
+        Assert.All(events.Take(Keys), change => Assert.Equal(
+            (revision, Key("v"), 7, change.Kv.Key), (change.Kv.ModRevision, change.PrevKv.Value, change.PrevKv.Lease, change.PrevKv.Key)));
+        Assert.Equal((revision + 2, again.Header.Revision), (events[Keys].Kv.ModRevision, events[Keys].PrevKv.ModRevision));
+        Assert.DoesNotContain((await ReadAll(without, Keys + 1)).SelectMany(response => response.Events), change => change.PrevKv is not null);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -246,10 +267,10 @@ public sealed class LargeDeletionTests
         }));
     }
 
-    private static async Task<AsyncDuplexStreamingCall<WatchRequest, WatchResponse>> Watch(InProcessServer server, bool fragment, bool puts = false)
+    private static async Task<AsyncDuplexStreamingCall<WatchRequest, WatchResponse>> Watch(InProcessServer server, bool fragment, bool puts = false, bool prevKv = false)
     {
         var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
-        var create = new WatchCreateRequest { Key = All.Key, RangeEnd = All.RangeEnd, Fragment = fragment };
+        var create = new WatchCreateRequest { Key = All.Key, RangeEnd = All.RangeEnd, Fragment = fragment, PrevKv = prevKv };
         if (!puts)
         {
             create.Filters.Add(WatchCreateRequest.Types.FilterType.Noput);
