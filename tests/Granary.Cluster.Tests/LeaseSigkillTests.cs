@@ -9,7 +9,8 @@ namespace Granary.Cluster.Tests;
 public sealed class LeaseSigkillTests
 {
     private const int Leases = 100;
-    private const int TtlSeconds = 5;
+    // Long enough that a busy machine gets round to renewing.
+    private const int TtlSeconds = 10;
 
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 
@@ -33,6 +34,7 @@ public sealed class LeaseSigkillTests
             async () => (await TimeToLive(leases, 1)).TTL < TtlSeconds / 2,
             Generous,
             Stop);
+        var revision = (await kv.RangeAsync(All, cancellationToken: Stop)).Header.Revision;
         await server.Kill(Stop);
         var restart = Stopwatch.GetTimestamp();
         await server.StartAgain(Stop);
@@ -41,10 +43,18 @@ public sealed class LeaseSigkillTests
 
         using var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
         await watch.RequestStream.WriteAsync(
-            new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Name("lease/"), RangeEnd = Name("lease0"), Filters = { WatchCreateRequest.Types.FilterType.Noput } } },
+            new WatchRequest
+            {
+                CreateRequest = new WatchCreateRequest
+                {
+                    Key = Name("lease/"),
+                    RangeEnd = Name("lease0"),
+                    StartRevision = revision + 1,
+                    Filters = { WatchCreateRequest.Types.FilterType.Noput },
+                },
+            },
             Stop);
         Assert.True(await watch.ResponseStream.MoveNext(Stop));
-        Assert.Equal(Leases, (await kv.RangeAsync(All, cancellationToken: Stop)).Count);
 
         // One of the short ones goes on being renewed.
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(Stop);
