@@ -11,6 +11,10 @@ internal static class CommitReader
     private const int MaxCommits = 128;
     private const int MaxEventsFromStore = 1024;
 
+    // Of one commit: with more, it comes without its previous pairs.
+    private const int MaxEventsWithPrevious = 4096;
+    private const int MaxPreviousBytes = 8 << 20;
+
     /// <summary>Commits from a revision on; empty when it is still to come, null when it is compacted.</summary>
     public static Commit[]? Read(Replica replica, long from, int max = MaxCommits) =>
         replica.Feed.Read(from, Math.Min(max, MaxCommits)) is { } commits
@@ -43,6 +47,8 @@ internal static class CommitReader
         var events = new List<Event>();
         var read = 0;
         var revision = from;
+        var hasPrevious = true;
+        var previousBytes = 0L;
         foreach (var change in view.WatchedEvents(from, view.Revision))
         {
             if (change.Revision != revision)
@@ -56,8 +62,15 @@ internal static class CommitReader
                 revision = change.Revision;
             }
 
-            events.Add(view.ReadEvent(change, withPrevious: true));
+            var @event = view.ReadEvent(change, hasPrevious);
+            events.Add(@event);
             read++;
+            previousBytes += @event.PrevKv?.Value.Length ?? 0;
+            if (hasPrevious && (events.Count > MaxEventsWithPrevious || previousBytes > MaxPreviousBytes))
+            {
+                hasPrevious = false;
+                events.ForEach(static read => read.PrevKv = null);
+            }
         }
 
         Complete();
@@ -67,9 +80,11 @@ internal static class CommitReader
         {
             if (events.Count > 0)
             {
-                commits.Add(new Commit(revision, [.. events], null));
+                commits.Add(new Commit(revision, [.. events], null, hasPrevious));
                 events.Clear();
             }
+
+            (hasPrevious, previousBytes) = (true, 0);
         }
     }
 }

@@ -17,6 +17,7 @@ internal static class BenchCommand
         CompareCommand.CreateSnapshot(),
         CompareCommand.CreateCompaction(),
         CompareCommand.CreateLease(),
+        CompareCommand.CreateDeletion(),
         CompareCommand.CreateLateness(),
         MicroCommand.Create(),
     };

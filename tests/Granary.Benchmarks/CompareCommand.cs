@@ -9,7 +9,7 @@ internal static class CompareCommand
 {
     public static Command CreateCompare()
     {
-        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        var rounds = RoundsOption();
         var only = new Option<string?>("--only") { Description = "The workloads whose title starts with this." };
         return Create("compare", "Workloads and restart, etcd beside Granary.", [rounds, only], async (parsed, quick, cancellationToken) =>
         {
@@ -30,14 +30,14 @@ internal static class CompareCommand
 
     public static Command CreateWatch()
     {
-        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        var rounds = RoundsOption();
         return Create("watch", "Watchers: latency, fan-out, what idle ones cost; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
             new WatchComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
     }
 
     public static Command CreateSnapshot()
     {
-        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        var rounds = RoundsOption();
         return Create("snapshot", "Snapshots: throughput and memory of taking them, time of restoring; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
             new SnapshotComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
     }
@@ -51,9 +51,16 @@ internal static class CompareCommand
 
     public static Command CreateLease()
     {
-        var rounds = new Option<int?>("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
+        var rounds = RoundsOption();
         return Create("lease", "Leases: rates, memory, huge revocations; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
             new LeaseComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
+    public static Command CreateDeletion()
+    {
+        var rounds = RoundsOption();
+        return Create("deletion", "Deletions of very many keys, and who waits for them; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
+            new LargeDeletionComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
     }
 
     public static Command CreateLateness()
@@ -75,6 +82,9 @@ internal static class CompareCommand
             }
         });
     }
+
+    private static Option<int?> RoundsOption() =>
+        new("--rounds") { Description = "Rounds of which the median is told. [default: 3, or 1 with --quick]" };
 
     private static CompareOptions Options(bool quick, int? rounds) => new()
     {

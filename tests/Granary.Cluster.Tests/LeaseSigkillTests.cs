@@ -9,7 +9,8 @@ namespace Granary.Cluster.Tests;
 public sealed class LeaseSigkillTests
 {
     private const int Leases = 100;
-    private const int TtlSeconds = 5;
+    // Long enough that a busy machine gets round to renewing.
+    private const int TtlSeconds = 10;
 
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 
@@ -33,6 +34,7 @@ public sealed class LeaseSigkillTests
             async () => (await TimeToLive(leases, 1)).TTL < TtlSeconds / 2,
             Generous,
             Stop);
+        var revision = (await kv.RangeAsync(All, cancellationToken: Stop)).Header.Revision;
         await server.Kill(Stop);
         var restart = Stopwatch.GetTimestamp();
         await server.StartAgain(Stop);
@@ -41,10 +43,18 @@ public sealed class LeaseSigkillTests
 
         using var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
         await watch.RequestStream.WriteAsync(
-            new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Name("lease/"), RangeEnd = Name("lease0"), Filters = { WatchCreateRequest.Types.FilterType.Noput } } },
+            new WatchRequest
+            {
+                CreateRequest = new WatchCreateRequest
+                {
+                    Key = Name("lease/"),
+                    RangeEnd = Name("lease0"),
+                    StartRevision = revision + 1,
+                    Filters = { WatchCreateRequest.Types.FilterType.Noput },
+                },
+            },
             Stop);
         Assert.True(await watch.ResponseStream.MoveNext(Stop));
-        Assert.Equal(Leases, (await kv.RangeAsync(All, cancellationToken: Stop)).Count);
 
         // One of the short ones goes on being renewed.
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(Stop);
@@ -113,6 +123,63 @@ public sealed class LeaseSigkillTests
                 (Event.Types.EventType.Delete, revision, 7), (change.Type, change.Kv.ModRevision, change.PrevKv.Lease)));
             Assert.Equal((Event.Types.EventType.Put, revision + 1), (events[^1].Type, events[^1].Kv.ModRevision));
             await kv.DeleteRangeAsync(new DeleteRangeRequest { Key = All.Key, RangeEnd = All.RangeEnd }, cancellationToken: Stop);
+        }
+    }
+
+    [Fact]
+    public async Task A_lease_of_more_keys_than_a_record_could_name_expires_at_one_revision_and_a_deletion_of_as_many_is_one_too()
+    {
+        const int Keys = 600_000;
+        const int KeysPerTxn = 5_000;
+        await using var server = await Subject.Start(Stop, $"--max-txn-ops={KeysPerTxn}");
+        var leases = new Lease.LeaseClient(server.Channel);
+        await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 7, TTL = TtlSeconds }, cancellationToken: Stop);
+        using var filled = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var renewing = Renew(leases, 7, filled.Token);
+        var last = await Fill(7);
+        await filled.CancelAsync();
+        await renewing;
+        await Eventually.Holds("the lease has expired", async () => (await leases.LeaseTimeToLiveAsync(
+            new LeaseTimeToLiveRequest { ID = 7 }, cancellationToken: Stop)).TTL == -1, Generous, Stop);
+        await MustBeGoneAt(last + 1);
+        await server.Kill(Stop);
+        await server.StartAgain(Stop);
+        await MustBeGoneAt(last + 1);
+
+        last = await Fill(0);
+        var deleted = await new KV.KVClient(server.Channel).DeleteRangeAsync(new DeleteRangeRequest { Key = All.Key, RangeEnd = All.RangeEnd }, cancellationToken: Stop);
+        Assert.Equal((Keys, last + 1), (deleted.Deleted, deleted.Header.Revision));
+        await server.Kill(Stop);
+        await server.StartAgain(Stop);
+        await MustBeGoneAt(last + 1);
+
+        async Task<long> Fill(long lease)
+        {
+            var kv = new KV.KVClient(server.Channel);
+            var next = -1;
+            var revisions = await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ =>
+            {
+                var revision = 0L;
+                for (var txn = Interlocked.Increment(ref next); txn < Keys / KeysPerTxn; txn = Interlocked.Increment(ref next))
+                {
+                    var puts = Enumerable.Range(txn * KeysPerTxn, KeysPerTxn)
+                        .Select(i => new RequestOp { RequestPut = new PutRequest { Key = Name($"lease/{i:D100}"), Lease = lease } });
+                    revision = (await kv.TxnAsync(new TxnRequest { Success = { puts } }, cancellationToken: Stop)).Header.Revision;
+                }
+
+                return revision;
+            }));
+            return revisions.Max();
+        }
+
+        async Task MustBeGoneAt(long revision)
+        {
+            var count = All.Clone();
+            count.CountOnly = true;
+            var now = await new KV.KVClient(server.Channel).RangeAsync(count, cancellationToken: Stop);
+            Assert.Equal((revision, 0), (now.Header.Revision, now.Count));
+            count.Revision = revision - 1;
+            Assert.Equal(Keys, (await new KV.KVClient(server.Channel).RangeAsync(count, cancellationToken: Stop)).Count);
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Granary.Conformance.Tests;
 
 /// <summary>Debian's python3-etcd3gw, a client of the JSON gateway, as it is: one session against each server, and the same to see.</summary>
@@ -65,6 +63,8 @@ public sealed class Etcd3gwTests(DefaultPair pair) : ConformanceTest(pair), ICla
             told('error', type(error).__name__)
         """;
 
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
     [Fact]
     public async Task A_session_of_etcd3gw_goes_alike()
     {
@@ -74,22 +74,10 @@ public sealed class Etcd3gwTests(DefaultPair pair) : ConformanceTest(pair), ICla
 
     private static async Task<string> Run(string python, Server server)
     {
-        var start = new ProcessStartInfo(python) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add(Session);
-        start.ArgumentList.Add(server.Endpoint);
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync(Cancellation);
-        var error = process.StandardError.ReadToEndAsync(Cancellation);
-        try
-        {
-            await process.WaitForExitAsync(Cancellation).WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
-        }
-        catch (TimeoutException)
-        {
-            process.Kill();
-        }
-        Assert.True(process.HasExited && process.ExitCode == 0, $"{server.Product}: {await output}{await error}");
-        return await output;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        deadline.CancelAfter(Deadline);
+        var run = await Tool.End(Tool.Start(python, ["-c", Session, server.Endpoint]), deadline.Token);
+        Assert.True(run.ExitCode == 0, $"{server.Product}: {run.All}");
+        return run.Output;
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Granary.Conformance.Tests;
@@ -58,19 +57,8 @@ public sealed partial class EtcdctlTests(DefaultPair pair) : ConformanceTest(pai
 
     private static async Task<string> Output(Server server, string input, params string[] arguments)
     {
-        var start = new ProcessStartInfo(EtcdBinaries.Etcdctl) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])[$"--endpoints={server.Endpoint}", .. arguments])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        using var process = Process.Start(start)!;
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync(Cancellation);
-        var error = process.StandardError.ReadToEndAsync(Cancellation);
-        await process.WaitForExitAsync(Cancellation);
-        return $"{await output}{await error}exit code {process.ExitCode}";
+        var run = await Tool.End(Tool.StartEtcdctl(server, arguments), Cancellation, input);
+        return $"{run.All}exit code {run.ExitCode}";
     }
 
     [GeneratedRegex(@"(""?(?:ClusterID|MemberID|RaftTerm|cluster_id|member_id|raft_term)""? ?:) ?\d+")]

@@ -80,13 +80,7 @@ public sealed class EtcdctlWatchTests(DefaultPair pair) : ConformanceTest(pair),
 
         public Etcdctl(Server server, params string[] arguments)
         {
-            var start = new ProcessStartInfo(EtcdBinaries.Etcdctl, ["--endpoints", server.Endpoint, .. arguments])
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            };
-            _process = Process.Start(start)!;
+            _process = Tool.StartEtcdctl(server, arguments);
             _process.OutputDataReceived += (_, line) =>
             {
                 if (line.Data is not null)

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Granary.Conformance.Tests;
 
 /// <summary>The README's examples for curl do what they say, as they are written.</summary>
@@ -41,14 +39,6 @@ public sealed class ReadmeTests
         return examples;
     }
 
-    private static async Task<string> Run(string command)
-    {
-        var start = new ProcessStartInfo("/bin/sh") { RedirectStandardOutput = true };
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add(command);
-        using var process = Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync(Stop);
-        await process.WaitForExitAsync(Stop);
-        return output.TrimEnd('\n');
-    }
+    private static async Task<string> Run(string command) =>
+        (await Tool.End(Tool.Start("/bin/sh", ["-c", command]), Stop)).Output.TrimEnd('\n');
 }

@@ -47,6 +47,48 @@ public sealed class BatchEvaluationTests
         }, iter: 2000);
 
     [Fact]
+    public void Deletions_that_name_no_key_one_by_one_answer_as_others_do_whatever_their_batch_did_before() =>
+        Gen.Select(RandomRequests.Write.Array[0, 12], RandomRequests.Write.Array[1, 8], Gen.Int[0, 2]).Sample((past, batch, listed) =>
+        {
+            var model = new ModelStore();
+            foreach (var request in past)
+            {
+                Outcome.Of(() => model.Write(request));
+            }
+
+            var first = model.Revision + 1;
+            var evaluation = new BatchEvaluation(new ModelView(model), listedDeletions: listed);
+            foreach (var request in batch)
+            {
+                if (!RandomRequests.NamesRevision(request, first, long.MaxValue))
+                {
+                    Assert.Equal(Outcome.Of(() => model.Write(request)), Outcome.Of(() => evaluation.Write(request, default)));
+                }
+            }
+
+            Assert.Equal(model.History.Count(change => change.Revision >= first), evaluation.ChangeCount);
+            Assert.All(
+                evaluation.Commits.SelectMany(commit => commit).GroupBy(effect => effect.Pair.ModRevision),
+                commit => Assert.Equal(model.History.Count(change => change.Revision == commit.Key), commit.Sum(effect => effect.Count)));
+        }, iter: 2000);
+
+    [Fact]
+    public void A_deletion_of_large_values_names_no_key_and_holds_no_value()
+    {
+        var model = new ModelStore();
+        for (var i = 0; i < 9; i++)
+        {
+            model.Write(new PutRequest { Key = ByteString.CopyFromUtf8("k" + i), Value = ByteString.CopyFrom(new byte[1000]) });
+        }
+
+        var delete = new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") };
+        var evaluation = new BatchEvaluation(new ModelView(model), listedBytes: 5000);
+        Assert.Equal(9, evaluation.DeleteRange(delete, TestContext.Current.CancellationToken).Deleted);
+        Assert.Equal((9, 0), (Assert.Single(Assert.Single(evaluation.Commits)).Bulk?.Count, evaluation.SupersededBytes));
+        Assert.Throws<LargeDeletionException>(() => new BatchEvaluation(new ModelView(model), decidesLarge: false, listedBytes: 5000).DeleteRange(delete, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public void Effects_name_the_pair_that_they_supersede() =>
         RandomRequests.Write.Array[1, 12].Sample(requests =>
         {

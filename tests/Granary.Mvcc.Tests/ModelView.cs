@@ -24,6 +24,8 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
     public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue) =>
         [.. store.PairsAt(Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key).Take(max)];
 
+    public int CountAttached(long lease, CancellationToken cancellationToken) => AttachedKeys(lease).Count;
+
     public KeyValue? Find(ByteString key, long revision) => store.PairsAt(revision).Find(pair => pair.Key == key)?.Clone();
 
     public IPairCursor Scan(KeyRange keys, long revision) => new Cursor([.. store.PairsAt(revision).Where(pair => keys.Contains(pair.Key))]);
@@ -32,7 +34,9 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
     {
         private int _position = -1;
 
-        public bool MoveNext() => ++_position < pairs.Count;
+        public CursorMove MoveNext(ref int budget) => budget-- <= 0 ? CursorMove.Paused : ++_position < pairs.Count ? CursorMove.Pair : CursorMove.End;
+
+        public long Lease => pairs[_position].Lease;
 
         public KeyValue Read(bool withValue)
         {

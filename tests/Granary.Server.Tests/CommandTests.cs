@@ -10,8 +10,6 @@ namespace Granary.Server.Tests;
 /// <summary>The granary command as a person meets it: one clear line for every mistake, an exit code, an orderly end.</summary>
 public sealed class CommandTests : IDisposable
 {
-    private static readonly string Dll = Path.Combine(AppContext.BaseDirectory, "granary.dll");
-
     private readonly string _directory = Directory.CreateTempSubdirectory("granary-command-").FullName;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -124,16 +122,18 @@ public sealed class CommandTests : IDisposable
             snapshot-count: 10000
             """,
             Stop);
-        using var fromFile = Start([], ("ETCD_CONFIG_FILE", file));
+        using var fromFile = Tool.StartGranary([("ETCD_CONFIG_FILE", file)], []);
         Assert.Equal("from-file", await MemberName(port, fromFile));
         await Terminate(fromFile);
 
         var other = LoopbackPorts.Take();
-        using var fromEnvironment = Start(
-            ["--engine=memory"],
-            ("ETCD_NAME", "from-environment"),
-            ("ETCD_LISTEN_CLIENT_URLS", $"http://127.0.0.1:{other}"),
-            ("ETCD_ADVERTISE_CLIENT_URLS", $"http://127.0.0.1:{other}"));
+        using var fromEnvironment = Tool.StartGranary(
+            [
+                ("ETCD_NAME", "from-environment"),
+                ("ETCD_LISTEN_CLIENT_URLS", $"http://127.0.0.1:{other}"),
+                ("ETCD_ADVERTISE_CLIENT_URLS", $"http://127.0.0.1:{other}"),
+            ],
+            ["--engine=memory"]);
         Assert.Equal("from-environment", await MemberName(other, fromEnvironment));
         await Terminate(fromEnvironment);
     }
@@ -143,7 +143,7 @@ public sealed class CommandTests : IDisposable
     {
         var port = LoopbackPorts.Take();
         string[] flags = ["--data-dir", Data, "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls", $"http://127.0.0.1:{port}"];
-        using var first = Start(flags);
+        using var first = Tool.StartGranary(flags);
         await MemberName(port, first);
         using var channel = Channels.To($"http://127.0.0.1:{port}");
         var kv = new KV.KVClient(channel);
@@ -167,7 +167,7 @@ public sealed class CommandTests : IDisposable
         await Terminate(first);
         await Task.WhenAll(writers);
 
-        using var second = Start(flags);
+        using var second = Tool.StartGranary(flags);
         await MemberName(port, second);
         using var again = Channels.To($"http://127.0.0.1:{port}");
         var all = new RangeRequest { Key = ByteString.CopyFrom(0), RangeEnd = ByteString.CopyFrom(0), CountOnly = true };
@@ -208,28 +208,8 @@ public sealed class CommandTests : IDisposable
 
     private static async Task<(int ExitCode, string Output)> Run(string[] flags, params (string Name, string Value)[] environment)
     {
-        using var process = Start(flags, environment);
-        var output = process.StandardOutput.ReadToEndAsync(Stop);
-        var error = process.StandardError.ReadToEndAsync(Stop);
-        await process.WaitForExitAsync(Stop);
-        return (process.ExitCode, await output + await error);
-    }
-
-    private static Process Start(string[] flags, params (string Name, string Value)[] environment)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(Dll);
-        foreach (var flag in flags)
-        {
-            start.ArgumentList.Add(flag);
-        }
-
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        return Process.Start(start)!;
+        var run = await Tool.End(Tool.StartGranary(environment, flags), Stop);
+        return (run.ExitCode, run.All);
     }
 
     private static async Task<string> MemberName(int port, Process process)

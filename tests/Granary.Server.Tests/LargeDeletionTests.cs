@@ -144,6 +144,111 @@ public sealed class LargeDeletionTests
         Assert.Equal(0, server.Latches.Count);
     }
 
+    [Fact]
+    public async Task Who_watches_with_previous_pairs_gets_those_of_a_large_deletion_too()
+    {
+        const int Keys = 10_000;
+        await using var server = await InProcessServer.Start(Stop);
+        var leases = new Lease.LeaseClient(server.Channel);
+        await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 7, TTL = 600 }, cancellationToken: Stop);
+        await Fill(server, Keys);
+        using var watch = await Watch(server, fragment: false, prevKv: true);
+        using var without = await Watch(server, fragment: false);
+        var revision = (await leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = 7 }, cancellationToken: Stop)).Header.Revision;
+        var again = await server.Kv.PutAsync(new PutRequest { Key = Key(Name(0)) }, cancellationToken: Stop);
+        await server.Kv.DeleteRangeAsync(new DeleteRangeRequest { Key = Key(Name(0)) }, cancellationToken: Stop);
+
+        var events = (await ReadAll(watch, Keys + 1)).SelectMany(response => response.Events).ToList();
+        Assert.All(events.Take(Keys), change => Assert.Equal(
+            (revision, Key("v"), 7, change.Kv.Key), (change.Kv.ModRevision, change.PrevKv.Value, change.PrevKv.Lease, change.PrevKv.Key)));
+        Assert.Equal((revision + 2, again.Header.Revision), (events[Keys].Kv.ModRevision, events[Keys].PrevKv.ModRevision));
+        Assert.DoesNotContain((await ReadAll(without, Keys + 1)).SelectMany(response => response.Events), change => change.PrevKv is not null);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Deleting_large_values_holds_none_of_them_in_memory(bool byLease)
+    {
+        const int Keys = 3_000;
+        const int ValueBytes = 100_000;
+        await using var server = await InProcessServer.Start(Stop, options => options with { Engine = Engine.Embedded });
+        var leases = new Lease.LeaseClient(server.Channel);
+        await leases.LeaseGrantAsync(new LeaseGrantRequest { ID = 7, TTL = 600 }, cancellationToken: Stop);
+        var value = ByteString.CopyFrom(new byte[ValueBytes]);
+        var next = -1;
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            for (var i = Interlocked.Increment(ref next); i < Keys; i = Interlocked.Increment(ref next))
+            {
+                await server.Kv.PutAsync(new PutRequest { Key = Key(Name(i)), Value = value, Lease = 7 }, cancellationToken: Stop);
+            }
+        }));
+        using var watch = await Watch(server, fragment: false);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var most = before;
+        using var done = new CancellationTokenSource();
+        var sampling = Task.Run(() =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: false));
+                Thread.Yield();
+            }
+        }, Stop);
+        _ = byLease
+            ? (await leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = 7 }, cancellationToken: Stop)).Header
+            : (await server.Kv.DeleteRangeAsync(All, cancellationToken: Stop)).Header;
+        await Eventually.Holds("all have left the store", () => Task.FromResult(!server.Replica.HasDeferred), Generous, Stop);
+        Assert.Equal(Keys, (await ReadAll(watch, Keys)).Sum(response => response.Events.Count));
+        await done.CancelAsync();
+        await sampling;
+
+        // All values are ten times as much; what is no longer needed and not yet collected counts as well.
+        var grown = most - before;
+        TestContext.Current.TestOutputHelper!.WriteLine($"memory grew by {grown >> 20} MiB");
+        Assert.True(grown < (long)Keys * ValueBytes / 5, $"memory grew by {grown >> 20} MiB");
+    }
+
+    [Fact]
+    public async Task A_txn_whose_record_is_too_large_for_the_log_hurts_no_others_of_its_batch()
+    {
+        const int LargeValues = 40;
+        await using var server = await InProcessServer.Start(Stop, options => options with { Engine = Engine.Embedded });
+        var value = ByteString.CopyFrom(new byte[1_400_000]);
+        for (var i = 0; i < LargeValues; i++)
+        {
+            await server.Kv.PutAsync(new PutRequest { Key = Key(Name(i)), Value = value }, cancellationToken: Stop);
+        }
+
+        // Small as a request; what it writes is each of the values once more.
+        var tooLarge = new TxnRequest
+        {
+            Success = { Enumerable.Range(0, LargeValues).Select(i => new RequestOp { RequestPut = new PutRequest { Key = Key(Name(i)), IgnoreValue = true } }) },
+        };
+        using var counters = new Counters();
+        var latch = server.Latches.Open(TimeSpan.FromMinutes(5));
+        await server.Writer().Latch(latch, Stop);
+        var calls = new List<Task<long>>();
+        for (var i = 0; i < 7; i++)
+        {
+            calls.Add(i == 3
+                ? Revision(server.Kv.TxnAsync(tooLarge, cancellationToken: Stop).ResponseAsync, txn => txn.Header)
+                : Revision(server.Kv.PutAsync(new PutRequest { Key = Key("small" + i) }, cancellationToken: Stop).ResponseAsync, put => put.Header));
+            await Eventually.Holds("it waits", () => Task.FromResult(counters["granary.writes.queued"] == calls.Count), Generous, Stop);
+        }
+
+        await server.Writer().Release(latch);
+        var error = await Assert.ThrowsAsync<RpcException>(() => calls[3]);
+        Assert.Equal((StatusCode.InvalidArgument, "etcdserver: request is too large"), (error.StatusCode, error.Status.Detail));
+        calls.RemoveAt(3);
+        Assert.Equal(Enumerable.Range(LargeValues + 2, 6).Select(revision => (long)revision), await Task.WhenAll(calls));
+        var unchanged = await server.Kv.RangeAsync(new RangeRequest { Key = Key(Name(0)) }, cancellationToken: Stop);
+        Assert.Equal(1, Assert.Single(unchanged.Kvs).Version);
+
+        static async Task<long> Revision<T>(Task<T> call, Func<T, ResponseHeader> header) => header(await call).Revision;
+    }
+
     private static DeleteRangeRequest All { get; } = new() { Key = Key("k"), RangeEnd = Key("l") };
 
     private static RangeRequest Count(long revision) => new() { Key = All.Key, RangeEnd = All.RangeEnd, CountOnly = true, Revision = revision };
@@ -162,10 +267,10 @@ public sealed class LargeDeletionTests
         }));
     }
 
-    private static async Task<AsyncDuplexStreamingCall<WatchRequest, WatchResponse>> Watch(InProcessServer server, bool fragment, bool puts = false)
+    private static async Task<AsyncDuplexStreamingCall<WatchRequest, WatchResponse>> Watch(InProcessServer server, bool fragment, bool puts = false, bool prevKv = false)
     {
         var watch = new Watch.WatchClient(server.Channel).Watch(cancellationToken: Stop);
-        var create = new WatchCreateRequest { Key = All.Key, RangeEnd = All.RangeEnd, Fragment = fragment };
+        var create = new WatchCreateRequest { Key = All.Key, RangeEnd = All.RangeEnd, Fragment = fragment, PrevKv = prevKv };
         if (!puts)
         {
             create.Filters.Add(WatchCreateRequest.Types.FilterType.Noput);
@@ -176,10 +281,10 @@ public sealed class LargeDeletionTests
         return watch;
     }
 
-    private static async Task<List<WatchResponse>> ReadAll(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> watch)
+    private static async Task<List<WatchResponse>> ReadAll(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> watch, int count = Many)
     {
         var responses = new List<WatchResponse>();
-        for (var events = 0; events < Many; events += responses[^1].Events.Count)
+        for (var events = 0; events < count; events += responses[^1].Events.Count)
         {
             Assert.True(await watch.ResponseStream.MoveNext(Stop).WaitAsync(Generous, Stop));
             responses.Add(watch.ResponseStream.Current);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Google.Protobuf;
 using Granary.Protos;
@@ -64,12 +63,12 @@ public sealed partial class MetricsTests
     public async Task Promtool_has_nothing_to_say_against_our_own_names()
     {
         await using var server = await InProcessServer.Start(Stop);
-        var (exitCode, output) = await Promtool(await ScrapeAfterUse(server), "check", "metrics");
+        var run = await Promtool(await ScrapeAfterUse(server), "check", "metrics");
 
         // 3: it was read, and there are names that it would not have chosen. Those of others are what they are.
-        Assert.True(exitCode is 0 or 3, output);
+        Assert.True(run.ExitCode is 0 or 3, run.All);
         Assert.All(
-            output.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            run.All.Split('\n', StringSplitOptions.RemoveEmptyEntries),
             line => Assert.Matches("^(etcd_|orleans_|dotnet_|kestrel_)", line));
     }
 
@@ -78,8 +77,8 @@ public sealed partial class MetricsTests
     [InlineData("rules", "alerts.yml")]
     public async Task Promtool_accepts_the_configuration_that_is_shipped(string kind, string file)
     {
-        var (exitCode, output) = await Promtool("", "check", kind, Path.Combine(Repository.Root, "silo-config", "telemetry", file));
-        Assert.True(exitCode == 0, output);
+        var run = await Promtool("", "check", kind, Path.Combine(Repository.Root, "silo-config", "telemetry", file));
+        Assert.True(run.ExitCode == 0, run.All);
     }
 
     [Fact]
@@ -147,18 +146,8 @@ public sealed partial class MetricsTests
         .Select(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture))
         .Single();
 
-    private static async Task<(int ExitCode, string Output)> Promtool(string input, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(await Repository.Tool("get-promtool", Stop)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        Array.ForEach(arguments, start.ArgumentList.Add);
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync(Stop);
-        var error = process.StandardError.ReadToEndAsync(Stop);
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
-        await process.WaitForExitAsync(Stop);
-        return (process.ExitCode, await output + await error);
-    }
+    private static async Task<Tool> Promtool(string input, params string[] arguments) =>
+        await Tool.End(Tool.Start(await Repository.Tool("get-promtool", Stop), arguments), Stop, input);
 
     [GeneratedRegex(@"\b(etcd|granary|grpc_server|process|dotnet|orleans|kestrel)_[a-z_]+")]
     private static partial Regex Metric();

@@ -64,18 +64,13 @@ public sealed class StatusCommandTests
         // A service knows systemd by the name of its parent.
         var systemd = Path.Combine(home.FullName, "systemd");
         File.CreateSymbolicLink(systemd, "/bin/sh");
-        var start = new ProcessStartInfo(systemd) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])
-        [
-            "-c", "\"$@\" & echo $!; wait $!", "systemd", "dotnet", Testing.Server.GranaryAssembly(),
-            "--engine=memory", $"--listen-client-urls={address}", $"--advertise-client-urls={address}", "--log-format=json",
-        ])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        start.Environment["NOTIFY_SOCKET"] = path;
-        using var process = Process.Start(start)!;
+        using var process = Tool.Start(
+            systemd,
+            [
+                "-c", "\"$@\" & echo $!; wait $!", "systemd", "dotnet", Testing.Server.GranaryAssembly(),
+                "--engine=memory", $"--listen-client-urls={address}", $"--advertise-client-urls={address}", "--log-format=json",
+            ],
+            ("NOTIFY_SOCKET", path));
         try
         {
             Assert.Contains("READY=1", await Told(), StringComparison.Ordinal);

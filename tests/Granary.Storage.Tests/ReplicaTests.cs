@@ -14,17 +14,17 @@ public abstract partial class ReplicaTests(bool onDisk)
 {
     private int Iterations => onDisk ? 60 : 400;
 
-    /// <summary>From how many keys on a deletion is applied little by little: each, some, or none of those that come up.</summary>
-    protected static Gen<int> LargeDeletion { get; } = Gen.OneOf(Gen.Const(1), Gen.Const(2), Gen.Const(int.MaxValue));
+    /// <summary>How many keys a deletion may name one by one; with more it is applied little by little: all, some, or none of those that come up.</summary>
+    protected static Gen<int> ListedDeletions { get; } = Gen.OneOf(Gen.Const(0), Gen.Const(1), Gen.Const(int.MaxValue));
 
     [Fact]
     public void Random_histories_read_as_the_model_says_at_every_revision_while_compaction_goes_on() =>
-        Gen.Select(RandomRequests.Write.Array[1, 40], RandomRequests.Range.Array[8], Gen.Long[0, 30].Array[40], Gen.Int[1, 5], LargeDeletion).Sample(
-            (writes, ranges, compactions, eventsPerStep, largeDeletion) =>
+        Gen.Select(RandomRequests.Write.Array[1, 40], RandomRequests.Range.Array[8], Gen.Long[0, 30].Array[40], Gen.Int[1, 5], ListedDeletions).Sample(
+            (writes, ranges, compactions, eventsPerStep, listedDeletions) =>
             {
                 using var place = new StorePlace(onDisk);
-                using var replica = new Replica(place.Open(), largeDeletion: largeDeletion);
-                var history = new History(replica);
+                using var replica = new Replica(place.Open());
+                var history = new History(replica, listedDeletions);
                 var compaction = new PhysicalCompaction(replica, eventsPerStep);
                 for (var i = 0; i < writes.Length; i++)
                 {
@@ -54,13 +54,13 @@ public abstract partial class ReplicaTests(bool onDisk)
 
     [Fact]
     public void Batches_and_their_records_make_the_same_replica() =>
-        Gen.Select(RandomRequests.Write.Array[1, 5].Array[1, 8], LargeDeletion, LargeDeletion).Sample((batches, largeDeletion, ofCopy) =>
+        Gen.Select(RandomRequests.Write.Array[1, 5].Array[1, 8], ListedDeletions).Sample((batches, listedDeletions) =>
         {
             using var place = new StorePlace(onDisk);
             using var copyPlace = new StorePlace(onDisk);
-            using var replica = new Replica(place.Open(), largeDeletion: largeDeletion);
-            using var copy = new Replica(copyPlace.Open(), largeDeletion: ofCopy);
-            var history = new History(replica);
+            using var replica = new Replica(place.Open());
+            using var copy = new Replica(copyPlace.Open());
+            var history = new History(replica, listedDeletions);
             foreach (var batch in batches)
             {
                 history.WriteBatch(batch);
@@ -87,8 +87,8 @@ public abstract partial class ReplicaTests(bool onDisk)
     public void A_large_deletion_is_seen_whole_at_once_and_leaves_the_store_little_by_little()
     {
         using var place = new StorePlace(onDisk);
-        using var replica = new Replica(place.Open(), largeDeletion: 100);
-        var history = new History(replica);
+        using var replica = new Replica(place.Open());
+        var history = new History(replica, listedDeletions: 99);
         history.Write(new LeaseGrantRequest { ID = 7, TTL = 60 });
         for (var i = 0; i < 100; i++)
         {
@@ -118,6 +118,57 @@ public abstract partial class ReplicaTests(bool onDisk)
         }
 
         Assert.False(replica.HasDeferred);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_state_without_large_deletions_gets_one_though_there_is_always_a_next()
+    {
+        using var place = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open());
+        var history = new History(replica, listedDeletions: 0);
+        PutAndDelete();
+        var settled = replica.SettledView(Stop).AsTask();
+        using var leaving = new CancellationTokenSource();
+        var left = replica.SettledView(leaving.Token).AsTask();
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+
+        // Nobody takes the first one out of the store before the next one comes.
+        Assert.False(settled.IsCompleted);
+        PutAndDelete();
+        var view = await settled.WaitAsync(TimeSpan.FromSeconds(60), Stop);
+        Assert.True(replica.HasDeferred);
+        Assert.True(view.Revision < history.Model.Revision);
+        Assert.Empty(view.State.Deferred);
+        Assert.Equal(2, replica.OpenViewCount);
+        view.Dispose();
+        Assert.Equal(1, replica.OpenViewCount);
+
+        void PutAndDelete()
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                history.Write(Put("k" + i, "v"));
+            }
+
+            history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+        }
+    }
+
+    [Fact]
+    public void Large_deletions_that_come_faster_than_they_leave_the_store_are_bounded_in_number()
+    {
+        using var place = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open());
+        var history = new History(replica, listedDeletions: 0);
+        for (var i = 0; i < 40; i++)
+        {
+            history.Write(Put("k", "v"));
+            history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+            Assert.InRange(replica.State.Deferred.Count, 1, 16);
+        }
+
+        history.MustReadAlike([Everything()]);
     }
 
     protected static void ApplyDeferred(Replica replica, int changes)
@@ -263,9 +314,12 @@ public abstract partial class ReplicaTests(bool onDisk)
         private readonly Replica _replica;
         private readonly AppliedLog _log;
 
-        public History(Replica replica)
+        private readonly int _listedDeletions;
+
+        public History(Replica replica, int listedDeletions = 2048)
         {
             _replica = replica;
+            _listedDeletions = listedDeletions;
             _log = new AppliedLog(replica);
         }
 
@@ -278,7 +332,7 @@ public abstract partial class ReplicaTests(bool onDisk)
         public void WriteBatch(IMessage[] requests)
         {
             using var view = _replica.View();
-            var evaluation = new BatchEvaluation(view);
+            var evaluation = new BatchEvaluation(view, listedDeletions: _listedDeletions);
             foreach (var request in requests)
             {
                 // What the batch itself is about to commit has no number yet that a request could name.
@@ -324,10 +378,16 @@ public abstract partial class ReplicaTests(bool onDisk)
                 }
             }
 
+            var firstReadable = Model.CompactedRevision + 1;
+            Assert.Equal(
+                Model.History.Where(change => change.Revision >= firstReadable).Select(change => (change.Revision, change.Key, change.Pair is null)),
+                view.Events(firstReadable, long.MaxValue).Select(change => (change.Revision, change.ChangedKey, change.IsDelete)));
             Assert.Equal(Model.Leases, view.Leases().Select(lease => lease.Id));
             foreach (var lease in new long[] { 7, 8 })
             {
-                Assert.Equal(Model.PairsAt(Model.Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key), view.AttachedKeys(lease));
+                var attached = Model.PairsAt(Model.Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key).ToList();
+                Assert.Equal(attached, view.AttachedKeys(lease));
+                Assert.Equal((attached.Count, attached.Count > 0), (view.CountAttached(lease, Stop), view.HasAttached(lease, KeyRange.All)));
             }
 
             for (var revision = Math.Max(Model.CompactedRevision, 1); revision <= Model.Revision; revision++)
@@ -364,12 +424,12 @@ public sealed class RocksReplicaTests() : ReplicaTests(onDisk: true)
 {
     [Fact]
     public void A_crash_at_any_point_and_a_replay_from_the_applied_index_make_the_same_replica() =>
-        Gen.Select(RandomRequests.Write.Array[3, 30], Gen.Int[0, 29], Gen.Int[0, 29], Gen.Long[2, 20], LargeDeletion).Sample((writes, flushAt, crashAt, compactTo, largeDeletion) =>
+        Gen.Select(RandomRequests.Write.Array[3, 30], Gen.Int[0, 29], Gen.Int[0, 29], Gen.Long[2, 20], ListedDeletions).Sample((writes, flushAt, crashAt, compactTo, listedDeletions) =>
         {
             using var place = new StorePlace(onDisk: true);
             using var copy = new StorePlace(onDisk: true);
-            using var replica = new Replica(place.Open(), largeDeletion: largeDeletion);
-            var history = new History(replica);
+            using var replica = new Replica(place.Open());
+            var history = new History(replica, listedDeletions);
             var compaction = new PhysicalCompaction(replica, 2);
             for (var i = 0; i < writes.Length; i++)
             {
@@ -398,7 +458,7 @@ public sealed class RocksReplicaTests() : ReplicaTests(onDisk: true)
                 CopyFiles(place.StoreDirectory, copy.StoreDirectory);
             }
 
-            using var recovered = new Replica(copy.Open(), largeDeletion: largeDeletion);
+            using var recovered = new Replica(copy.Open());
             foreach (var (index, record) in history.Records.Where(entry => entry.Index > recovered.State.AppliedIndex).ToList())
             {
                 recovered.Apply(index, LogRecord.Decode(record));

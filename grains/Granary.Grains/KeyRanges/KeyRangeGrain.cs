@@ -24,7 +24,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     private const int RefusalsBeforeSingles = 3;
     private const int MaxRefusals = 100;
 
-    // Each takes a core, and memory for what it deletes.
+    // Each takes a core.
     private const int MaxDecidingBeside = 2;
 
     // So many large deletions may wait to be decided; one more is turned away.
@@ -38,6 +38,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     private readonly List<LargeDeletion> _deciding = [];
     private readonly Queue<LargeDeletion> _decided = new();
     private Task _decisions = Task.CompletedTask;
+
+    // From now on nothing begins to wait any more.
+    private bool _isStopping;
 
     // Those who want to stop the range, first come first served; the first of the queue is the holder once _isLatched.
     private readonly Queue<LatchRequest> _latchQueue = new();
@@ -53,12 +56,25 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _isStopping = true;
         _waiting.FailAll(new EtcdException(EtcdError.Stopped));
         while (_undecided.TryDequeue(out var write))
         {
             write.Fail(new EtcdException(EtcdError.Stopped));
         }
 
+        var holder = _isLatched ? _latchQueue.Dequeue() : null;
+        while (_latchQueue.TryDequeue(out var request))
+        {
+            request.Granted.TrySetException(new EtcdException(EtcdError.Stopped));
+        }
+
+        if (holder is not null)
+        {
+            _latchQueue.Enqueue(holder);
+        }
+
+        // What is under way goes to its end. A decision sets the pump going, and the pump no longer begins a decision.
         await _decisions;
         await _pump;
     }
@@ -162,7 +178,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         {
             try
             {
-                _batch.RemoveRange(0, await Run(_batch, most, options.MaxBatchChanges));
+                _batch.RemoveRange(0, await Run(_batch, most, decidesLarge: false));
             }
             catch (EtcdException exception) when (exception.Error == EtcdError.RequestTooLarge && most > 1)
             {
@@ -217,18 +233,18 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     }
 
     /// <summary>Decides writes from the first one on and commits them; returns with how many of them it is through.</summary>
-    private async Task<int> Run(List<PendingWrite> batch, int maxWrites, int maxDeletions)
+    private async Task<int> Run(List<PendingWrite> batch, int maxWrites, bool decidesLarge)
     {
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
             var start = Stopwatch.GetTimestamp();
             using var view = replica.View();
-            var evaluation = new BatchEvaluation(view, maxDeletions);
+            var evaluation = new BatchEvaluation(view, decidesLarge, options.MaxBatchChanges);
             List<ActivityContext>? sampled = null;
             List<PendingWrite>? large = null;
             var most = refusals < RefusalsBeforeSingles ? Math.Min(batch.Count, maxWrites) : 1;
             var count = 0;
-            while (count < most && evaluation.ChangeCount < options.MaxBatchChanges)
+            while (count < most && evaluation.ChangeCount < options.MaxBatchChanges && evaluation.SupersededBytes < options.MaxBatchBytes)
             {
                 var write = batch[count++];
                 if (!write.TryDecide(evaluation))
@@ -276,7 +292,11 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     private void WaitForDecision(PendingWrite write)
     {
-        if (_undecided.Count < MaxUndecided)
+        if (_isStopping)
+        {
+            write.Fail(new EtcdException(EtcdError.Stopped));
+        }
+        else if (_undecided.Count < MaxUndecided)
         {
             _undecided.Enqueue(write);
         }
@@ -290,7 +310,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     {
         while (_deciding.Count < MaxDecidingBeside && _undecided.TryDequeue(out var write))
         {
-            var large = new LargeDeletion(write, replica.View());
+            var large = new LargeDeletion(write, replica.View(), options.MaxBatchChanges);
             _deciding.Add(large);
             _decisions = Task.WhenAll(_decisions, Decide(large));
         }
@@ -328,7 +348,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 }
                 else
                 {
-                    await Run([write], 1, int.MaxValue);
+                    await Run([write], 1, decidesLarge: true);
                 }
             }
             catch (Exception exception)

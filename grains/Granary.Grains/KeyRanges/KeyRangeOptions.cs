@@ -11,10 +11,12 @@ public sealed record KeyRangeOptions
     /// <summary>Bytes of keys and values that may wait, likewise.</summary>
     public long MaxQueuedBytes { get; init; } = 64 << 20;
 
-    /// <summary>Bytes of keys and values in one batch; a larger request is a batch of its own.</summary>
+    /// <summary>
+    /// Bytes of keys and values in one batch, and of the values that it supersedes; a larger request is a batch of its own.
+    /// </summary>
     public int MaxBatchBytes { get; init; } = 4 << 20;
 
-    /// <summary>Changes after which a batch takes no more; a single deletion of more keys is decided beside the batches.</summary>
+    /// <summary>Changes after which a batch takes no more; a single deletion of more keys names them as a whole, and is decided beside the batches.</summary>
     public int MaxBatchChanges { get; init; } = 2048;
 
     /// <summary>How often a range that is held still looks whether its holder's deadline has passed.</summary>

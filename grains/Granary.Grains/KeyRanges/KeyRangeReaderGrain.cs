@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Granary.Grains.Tracing;
-using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
-using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 using Orleans.Concurrency;
@@ -14,7 +12,10 @@ namespace Granary.Grains.KeyRanges;
 [StatelessWorker, Reentrant]
 internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Grain, IKeyRangeReaderGrain
 {
-    private const int PairsPerStep = 256;
+    private const int EntriesPerStep = 256;
+
+    // Of one chunk of a stream.
+    private const int EntriesPerTurn = 4096;
 
     public ValueTask<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken)
     {
@@ -26,7 +27,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
         try
         {
             evaluation = new RangeEvaluation(request, view);
-            if (evaluation.Step(PairsPerStep))
+            if (evaluation.Step(EntriesPerStep))
             {
                 Count(start);
                 return new(evaluation.Response());
@@ -48,52 +49,28 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
 
     public ValueTask<RangeChunk> ReadChunk(RangeRequest request, ByteString from, int maxPairs, CancellationToken cancellationToken)
     {
-        using var view = replica.View();
-        var revision = request.Revision > 0 ? request.Revision : view.Revision;
-        if (revision > view.Revision)
+        var view = replica.View();
+        ChunkEvaluation? evaluation = null;
+        var goesOn = false;
+        try
         {
-            throw new EtcdException(EtcdError.FutureRevision);
-        }
-
-        if (revision < view.CompactedRevision)
-        {
-            throw new EtcdException(EtcdError.Compacted);
-        }
-
-        var chunk = new RangeResponse();
-        var keys = new KeyRange(from, request.RangeEnd);
-        if (keys.IsSingleKey)
-        {
-            if (view.Find(from, revision) is { } pair)
+            evaluation = new ChunkEvaluation(view, request, from, maxPairs);
+            if (evaluation.Step(EntriesPerTurn))
             {
-                chunk.Kvs.Add(request.KeysOnly ? RangeEvaluation.WithoutValue(pair) : pair);
+                return new(evaluation.Chunk());
             }
 
-            return new(new RangeChunk(chunk, revision, view.Revision, IsLast: true));
+            goesOn = true;
         }
-
-        if (keys.IsEmpty)
+        finally
         {
-            return new(new RangeChunk(chunk, revision, view.Revision, IsLast: true));
+            if (!goesOn)
+            {
+                (evaluation as IDisposable ?? view).Dispose();
+            }
         }
 
-        using var cursor = view.Scan(keys, revision);
-        while (cursor.MoveNext())
-        {
-            if (chunk.Kvs.Count == maxPairs)
-            {
-                return new(new RangeChunk(chunk, revision, view.Revision, IsLast: false));
-            }
-
-            if (chunk.Kvs.Count % PairsPerStep == PairsPerStep - 1)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-            }
-
-            chunk.Kvs.Add(cursor.Read(!request.KeysOnly));
-        }
-
-        return new(new RangeChunk(chunk, revision, view.Revision, IsLast: true));
+        return new(GoOn(evaluation, cancellationToken));
     }
 
     public ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
@@ -122,10 +99,29 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
                     {
                         cancellationToken.ThrowIfCancellationRequested();
                     }
-                    while (!evaluation.Step(PairsPerStep));
+                    while (!evaluation.Step(EntriesPerStep));
 
                     Count(start);
                     return evaluation.Response();
+                },
+                cancellationToken);
+        }
+    }
+
+    private async Task<RangeChunk> GoOn(ChunkEvaluation evaluation, CancellationToken cancellationToken)
+    {
+        using (evaluation)
+        {
+            return await Scan(
+                () =>
+                {
+                    do
+                    {
+                        cancellationToken.ThrowIfCancellationRequested();
+                    }
+                    while (!evaluation.Step(EntriesPerStep));
+
+                    return evaluation.Chunk();
                 },
                 cancellationToken);
         }
@@ -139,7 +135,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
 
     private static bool IsShort(TxnRequest request) =>
         request.Compare.All(static compare => compare.RangeEnd.IsEmpty)
-        && request.Success.Concat(request.Failure).All(static op => op.RequestRange.RangeEnd.IsEmpty || op.RequestRange.Limit is > 0 and <= PairsPerStep);
+        && request.Success.Concat(request.Failure).All(static op => op.RequestRange.RangeEnd.IsEmpty || op.RequestRange.Limit is > 0 and <= EntriesPerStep);
 
     private async Task<T> Scan<T>(Func<T> scan, CancellationToken cancellationToken)
     {

@@ -70,7 +70,7 @@ internal sealed class KeyspaceGrain(
             cancellationToken.ThrowIfCancellationRequested();
 
             // What takes long is decided while the ranges go on, and must still hold once they are stopped.
-            using var large = write.IsLarge && write.Attempts++ < LargeDeletion.MaxAttempts ? new LargeDeletion(write, replica.View()) : null;
+            using var large = write.IsLarge && write.Attempts++ < LargeDeletion.MaxAttempts ? new LargeDeletion(write, replica.View(), options.MaxBatchChanges) : null;
             if (large is not null)
             {
                 await large.Decide();
@@ -125,7 +125,7 @@ internal sealed class KeyspaceGrain(
     private async Task<bool> TryCommit(PendingWrite write, long term, Guid latch)
     {
         using var view = replica.View();
-        var evaluation = new BatchEvaluation(view, write.IsLarge ? int.MaxValue : options.MaxBatchChanges);
+        var evaluation = new BatchEvaluation(view, decidesLarge: write.IsLarge, options.MaxBatchChanges);
         return write.TryDecide(evaluation) && await TryCommit(write, evaluation, view, term, latch);
     }
 

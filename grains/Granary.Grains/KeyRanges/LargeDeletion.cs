@@ -17,11 +17,11 @@ internal sealed class LargeDeletion : IDisposable
 
     private readonly KeyRange? _keys;
 
-    public LargeDeletion(PendingWrite write, ReplicaView view)
+    public LargeDeletion(PendingWrite write, ReplicaView view, int listedDeletions)
     {
         Write = write;
         View = view;
-        Evaluation = new BatchEvaluation(view);
+        Evaluation = new BatchEvaluation(view, decidesLarge: true, listedDeletions);
         _keys = write.Request is DeleteRangeRequest delete ? new KeyRange(delete.Key, delete.RangeEnd) : null;
     }
 
@@ -38,12 +38,12 @@ internal sealed class LargeDeletion : IDisposable
     /// <summary>Whether what it rests on may have changed.</summary>
     public bool IsOutdated { get; private set; }
 
-    /// <summary>Notes what a batch has changed that was written since.</summary>
+    /// <summary>Notes what a batch has changed that was written since. What it deleted as a whole may be anything.</summary>
     public void Note(BatchEvaluation written)
     {
         if (_keys is { } keys && !IsOutdated)
         {
-            IsOutdated = written.Commits.Any(commit => commit.Any(change => keys.Contains(change.Pair.Key)));
+            IsOutdated = written.Commits.Any(commit => commit.Any(change => change.Bulk is not null || keys.Contains(change.Pair.Key)));
         }
     }
 

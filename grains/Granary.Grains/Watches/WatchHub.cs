@@ -118,6 +118,11 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             LeaveGapTo(commit.Revision);
         }
 
+        if (!commit.HasPrevious)
+        {
+            LeaveGapTo(commit.Revision + 1, static watcher => watcher.PrevKv);
+        }
+
         if (commit.Events.Count == 1)
         {
             DeliverOne(commit);
@@ -323,13 +328,13 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         WatchMetrics.FellBehind.Add(1);
     }
 
-    private void LeaveGapTo(long revision)
+    private void LeaveGapTo(long revision, Func<Watcher, bool>? concerns = null)
     {
         foreach (var stream in _streams.Values)
         {
             foreach (var watcher in stream.Watchers.Values)
             {
-                if (watcher.State == WatcherState.Synced && watcher.Next < revision)
+                if (watcher.State == WatcherState.Synced && watcher.Next < revision && concerns?.Invoke(watcher) is not false)
                 {
                     watcher.Next = Math.Max(watcher.Next, Position + 1);
                     Move(watcher, WatcherState.Unsynced);

@@ -22,9 +22,6 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
     private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(100);
 
-    // Of a large deletion that is committed: so much goes on its way into the store between two groups.
-    private const int DeferredChangesPerStep = 512;
-
     private readonly IRecordLog _records;
     private readonly Replica _replica;
     private readonly CommitLogOptions _options;
@@ -207,7 +204,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 Commit(group);
                 if (HasDeferred)
                 {
-                    _replica.ApplyDeferred(DeferredChangesPerStep);
+                    _replica.ApplyDeferred();
                     _replica.Publish();
                 }
             }

@@ -17,15 +17,24 @@ public sealed class BatchEvaluation
     private readonly List<IReadOnlyList<Effect>> _commits = [];
     private readonly List<LeaseChange> _leaseChanges = [];
     private readonly List<IMessage> _responses = [];
-    private readonly int _maxDeletions;
+    // Of what is stored in a range, pairs or not, so many times more is looked at for a deletion before it counts as a large one.
+    private const int EntriesPerListed = 4;
+
+    private readonly bool _decidesLarge;
+    private readonly int _listedDeletions;
+    private readonly long _listedBytes;
     private List<Effect> _effects = [];
 
     /// <param name="committed">The state before the batch.</param>
-    /// <param name="maxDeletions">A single deletion or revocation of more keys is not decided, but thrown out by <see cref="LargeDeletionException"/>.</param>
-    public BatchEvaluation(IKeyspaceView committed, int maxDeletions = int.MaxValue)
+    /// <param name="decidesLarge">False: a deletion or revocation that is large is thrown out by <see cref="LargeDeletionException"/>, unless it is in a txn.</param>
+    /// <param name="listedDeletions">A deletion of more keys is large: it names them as a whole.</param>
+    /// <param name="listedBytes">So is one of keys whose values are more bytes.</param>
+    public BatchEvaluation(IKeyspaceView committed, bool decidesLarge = true, int listedDeletions = 2048, long listedBytes = 4 << 20)
     {
         _view = new BatchView(committed);
-        _maxDeletions = maxDeletions;
+        _decidesLarge = decidesLarge;
+        _listedDeletions = listedDeletions;
+        _listedBytes = listedBytes;
         FirstRevision = committed.Revision + 1;
     }
 
@@ -36,7 +45,10 @@ public sealed class BatchEvaluation
     public IReadOnlyList<IReadOnlyList<Effect>> Commits => _commits;
 
     /// <summary>How many changes all commits are together.</summary>
-    public int ChangeCount { get; private set; }
+    public long ChangeCount { get; private set; }
+
+    /// <summary>Bytes of the values of pairs that are superseded, which are held until the batch is applied.</summary>
+    public long SupersededBytes { get; private set; }
 
     /// <summary>
     /// True when an outcome rests on the number that a revision of this very batch will have: then no other first revision will do.
@@ -102,18 +114,14 @@ public sealed class BatchEvaluation
 
                 self.Leases.NoteRead(request.ID);
                 self.Leases.NoteTouched(request.ID);
-                var keys = self._view.AttachedKeys(request.ID, (int)Math.Min(int.MaxValue, self._maxDeletions + 1L));
-                if (keys.Count > self._maxDeletions)
+                if (self.AttachedPairs(request.ID, token) is { } pairs)
                 {
-                    throw new LargeDeletionException();
+                    pairs.ForEach(self.Delete);
                 }
-
-                foreach (var key in keys)
+                else
                 {
-                    token.ThrowIfCancellationRequested();
-                    var pair = self._view.Find(key, self._view.Revision)
-                        ?? throw new InvalidOperationException($"lease {request.ID:x} has a key that does not exist");
-                    self.Delete(pair);
+                    self.RequireMayDecideLarge();
+                    self.Delete(new BulkDeletion(null, request.ID, self._view.CountAttached(request.ID, token)));
                 }
 
                 self._view.SetLease(request.ID, exists: false);
@@ -133,7 +141,7 @@ public sealed class BatchEvaluation
             default);
 
     public DeleteRangeResponse DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        Decide(request, static (self, request, token) => self.ApplyDelete(request, self._maxDeletions, token), cancellationToken);
+        Decide(request, static (self, request, token) => self.ApplyDelete(request, isTxn: false, token), cancellationToken);
 
     public TxnResponse Txn(TxnRequest request, CancellationToken cancellationToken) =>
         Decide(
@@ -197,7 +205,11 @@ public sealed class BatchEvaluation
             var response = decide(this, request, cancellationToken);
             if (_effects.Count > 0)
             {
-                ChangeCount += _effects.Count;
+                foreach (var effect in _effects)
+                {
+                    ChangeCount += effect.Count;
+                }
+
                 _commits.Add(_effects);
                 _effects = [];
             }
@@ -284,48 +296,132 @@ public sealed class BatchEvaluation
         return response;
     }
 
-    private DeleteRangeResponse ApplyDelete(DeleteRangeRequest request, int maxDeletions, CancellationToken cancellationToken)
+    private DeleteRangeResponse ApplyDelete(DeleteRangeRequest request, bool isTxn, CancellationToken cancellationToken)
     {
         var keys = new KeyRange(request.Key, request.RangeEnd);
         var found = new List<KeyValue>();
+        var count = 0;
+        var bytes = 0L;
+        var isLarge = false;
         if (keys.IsSingleKey)
         {
             if (_view.Find(request.Key, _view.Revision) is { } pair)
             {
                 found.Add(pair);
+                count = 1;
             }
         }
         else if (!keys.IsEmpty)
         {
             using var cursor = _view.Scan(keys, _view.Revision);
-            while (cursor.MoveNext())
+            while (true)
             {
-                // With its value, for the history: to read that later takes longer, and others wait then.
-                found.Add(cursor.Read(withValue: true));
-                if (found.Count > maxDeletions)
+                var budget = (int)Math.Min(int.MaxValue, EntriesPerListed * (_listedDeletions + 1L));
+                CursorMove move;
+                while ((move = cursor.MoveNext(ref budget)) == CursorMove.Pair)
                 {
-                    throw new LargeDeletionException();
+                    Leases.NoteTouched(cursor.Lease);
+                    count++;
+                    if (isLarge && !request.PrevKv)
+                    {
+                        continue;
+                    }
+
+                    // With its value, for the history: to read that later takes longer, and others wait then.
+                    var pair = cursor.Read(withValue: true);
+                    bytes += pair.Value.Length;
+                    found.Add(pair);
+                    if (!isLarge && (count > _listedDeletions || bytes > _listedBytes))
+                    {
+                        BecomeLarge();
+                    }
                 }
 
-                if (found.Count % 1024 == 0)
+                if (move == CursorMove.End)
                 {
-                    cancellationToken.ThrowIfCancellationRequested();
+                    break;
+                }
+
+                cancellationToken.ThrowIfCancellationRequested();
+                if (!isTxn)
+                {
+                    RequireMayDecideLarge();
                 }
             }
         }
 
-        foreach (var pair in found)
+        if (isLarge)
         {
-            Delete(pair);
+            Delete(new BulkDeletion(keys, 0, count));
+        }
+        else
+        {
+            found.ForEach(Delete);
         }
 
-        var response = new DeleteRangeResponse { Header = Header(), Deleted = found.Count };
+        var response = new DeleteRangeResponse { Header = Header(), Deleted = count };
         if (request.PrevKv)
         {
             response.PrevKvs.AddRange(found);
         }
 
         return response;
+
+        void BecomeLarge()
+        {
+            isLarge = true;
+            if (!isTxn)
+            {
+                RequireMayDecideLarge();
+            }
+
+            if (!request.PrevKv)
+            {
+                found.Clear();
+            }
+        }
+    }
+
+    /// <summary>The pairs that are attached to a lease, in key order; null when they are too many to be held.</summary>
+    private List<KeyValue>? AttachedPairs(long lease, CancellationToken cancellationToken)
+    {
+        var keys = _view.AttachedKeys(lease, (int)Math.Min(int.MaxValue, _listedDeletions + 1L));
+        if (keys.Count > _listedDeletions)
+        {
+            return null;
+        }
+
+        var pairs = new List<KeyValue>(keys.Count);
+        var bytes = 0L;
+        foreach (var key in keys)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var pair = _view.Find(key, _view.Revision) ?? throw new InvalidOperationException($"lease {lease:x} has a key that does not exist");
+            pairs.Add(pair);
+            bytes += pair.Value.Length;
+            if (bytes > _listedBytes)
+            {
+                return null;
+            }
+        }
+
+        return pairs;
+    }
+
+    private void RequireMayDecideLarge()
+    {
+        if (!_decidesLarge)
+        {
+            throw new LargeDeletionException();
+        }
+    }
+
+    private void Delete(BulkDeletion keys)
+    {
+        var revision = OwnRevision;
+        _effects.Add(new Effect(true, new KeyValue { ModRevision = revision }, 0, null, keys));
+        _view.Delete(keys);
+        _view.Revision = revision;
     }
 
     private void Delete(KeyValue pair)
@@ -337,6 +433,7 @@ public sealed class BatchEvaluation
     private void Change(Effect effect, KeyValue? pair)
     {
         _effects.Add(effect);
+        SupersededBytes += effect.Previous?.Value.Length ?? 0;
         _view.Set(effect.Pair.Key, pair);
         _view.Revision = effect.Pair.ModRevision;
     }
@@ -432,7 +529,7 @@ public sealed class BatchEvaluation
                     answer.ResponsePut = ApplyPut(op.RequestPut);
                     break;
                 case RequestOp.RequestOneofCase.RequestDeleteRange:
-                    answer.ResponseDeleteRange = ApplyDelete(op.RequestDeleteRange, int.MaxValue, cancellationToken);
+                    answer.ResponseDeleteRange = ApplyDelete(op.RequestDeleteRange, isTxn: true, cancellationToken);
                     break;
                 default:
                     answer.ResponseTxn = ApplyPath(path.Nested![nested++], cancellationToken);

@@ -10,6 +10,10 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
     // The newest pair of each key that the batch touched; null where it deleted the key.
     private readonly Dictionary<ByteString, KeyValue?> _changed = [];
 
+    // What the batch has deleted as a whole; a pair that it has put since is among the changed ones.
+    private readonly List<BulkDeletion> _bulk = [];
+    private int _keptBulk;
+
     // Leases that the batch has granted or revoked.
     private readonly Dictionary<long, bool> _leases = [];
 
@@ -25,24 +29,28 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
 
     public bool HasAlarm(AlarmType kind) => committed.HasAlarm(kind);
 
-    public bool HasChanges => _changed.Count > 0;
+    public bool HasChanges => _changed.Count + _bulk.Count > 0;
 
     public bool HasLease(long id) => _leases.TryGetValue(id, out var exists) ? exists : committed.HasLease(id);
 
     public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue)
     {
         // A lease that the batch itself has granted, or that it revoked before, starts without what was attached to its id.
-        if (_changed.Count == 0)
+        if (!HasChanges)
         {
             return _leases.ContainsKey(lease) ? [] : committed.AttachedKeys(lease, max);
         }
 
-        var keys = _leases.ContainsKey(lease) ? [] : committed.AttachedKeys(lease, (int)Math.Min(int.MaxValue, (long)max + _changed.Count));
-        var attached = keys.Where(key => !_changed.ContainsKey(key)).ToList();
+        var most = _bulk.Count > 0 ? int.MaxValue : (int)Math.Min(int.MaxValue, (long)max + _changed.Count);
+        var keys = _leases.ContainsKey(lease) ? [] : committed.AttachedKeys(lease, most);
+        var attached = keys.Where(key => !_changed.ContainsKey(key) && !IsDeleted(key, lease)).ToList();
         attached.AddRange(_changed.Where(entry => entry.Value?.Lease == lease).Select(entry => entry.Key));
         attached.Sort(KeyRange.Compare);
         return attached.Count > max ? attached.GetRange(0, max) : attached;
     }
+
+    public int CountAttached(long lease, CancellationToken cancellationToken) =>
+        HasChanges || _leases.ContainsKey(lease) ? AttachedKeys(lease).Count : committed.CountAttached(lease, cancellationToken);
 
     /// <summary>A lease comes or goes.</summary>
     public void SetLease(long id, bool exists) => _leases[id] = exists;
@@ -54,7 +62,13 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
             return committed.Find(key, revision);
         }
 
-        return _changed.Count > 0 && _changed.TryGetValue(key, out var changed) ? changed : committed.Find(key, committed.Revision);
+        if (_changed.Count > 0 && _changed.TryGetValue(key, out var changed))
+        {
+            return changed;
+        }
+
+        var pair = committed.Find(key, committed.Revision);
+        return pair is null || IsDeleted(key, pair.Lease) ? null : pair;
     }
 
     public IPairCursor Scan(KeyRange keys, long revision)
@@ -64,7 +78,7 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
             return committed.Scan(keys, revision);
         }
 
-        if (_changed.Count == 0)
+        if (!HasChanges)
         {
             return committed.Scan(keys, committed.Revision);
         }
@@ -79,7 +93,7 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
         }
 
         changed.Sort(static (a, b) => KeyRange.Compare(a.Key, b.Key));
-        return new MergedCursor(committed.Scan(keys, committed.Revision), changed);
+        return new MergedCursor(this, committed.Scan(keys, committed.Revision), changed);
     }
 
     public void Set(ByteString key, KeyValue? pair)
@@ -88,12 +102,31 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
         _changed[key] = pair;
     }
 
-    /// <summary>What was set since the last call stays.</summary>
-    public void Keep() => _undo.Clear();
+    /// <summary>Deletes keys as a whole.</summary>
+    public void Delete(BulkDeletion deletion)
+    {
+        foreach (var (key, pair) in _changed.ToArray())
+        {
+            if (pair is not null && deletion.Covers(key, pair.Lease))
+            {
+                Set(key, null);
+            }
+        }
 
-    /// <summary>What was set since the last <see cref="Keep"/> never was.</summary>
+        _bulk.Add(deletion);
+    }
+
+    /// <summary>What was changed since the last call stays.</summary>
+    public void Keep()
+    {
+        _undo.Clear();
+        _keptBulk = _bulk.Count;
+    }
+
+    /// <summary>What was changed since the last <see cref="Keep"/> never was.</summary>
     public void Undo()
     {
+        _bulk.RemoveRange(_keptBulk, _bulk.Count - _keptBulk);
         for (var i = _undo.Count - 1; i >= 0; i--)
         {
             var (key, wasChanged, before) = _undo[i];
@@ -110,8 +143,22 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
         _undo.Clear();
     }
 
+    /// <summary>Whether the pair that a key has in the committed state is deleted as one of many.</summary>
+    private bool IsDeleted(ByteString key, long lease)
+    {
+        foreach (var deletion in _bulk)
+        {
+            if (deletion.Covers(key, lease))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Committed pairs and changed ones in one key order; a changed key hides its committed pair.</summary>
-    private sealed class MergedCursor(IPairCursor committed, List<KeyValuePair<ByteString, KeyValue?>> changed) : IPairCursor
+    private sealed class MergedCursor(BatchView view, IPairCursor committed, List<KeyValuePair<ByteString, KeyValue?>> changed) : IPairCursor
     {
         private int _position = -1;
         private KeyValue? _committed;
@@ -119,14 +166,25 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
         private bool _committedIsNext;
         private bool _started;
 
-        public bool MoveNext()
+        public CursorMove MoveNext(ref int budget)
         {
             while (true)
             {
                 if (!_started || _committedIsNext)
                 {
+                    var move = committed.MoveNext(ref budget);
+                    if (move == CursorMove.Paused)
+                    {
+                        return move;
+                    }
+
+                    _committed = move == CursorMove.Pair ? committed.Read(withValue: false) : null;
+                    if (_committed is not null && view.IsDeleted(_committed.Key, _committed.Lease) && !view._changed.ContainsKey(_committed.Key))
+                    {
+                        continue;
+                    }
+
                     _started = true;
-                    _committed = committed.MoveNext() ? committed.Read(withValue: false) : null;
                     _committedIsNext = false;
                 }
 
@@ -135,7 +193,7 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
                 {
                     _current = null;
                     _committedIsNext = _committed is not null;
-                    return _committedIsNext;
+                    return _committedIsNext ? CursorMove.Pair : CursorMove.End;
                 }
 
                 var order = _committed is null ? 1 : KeyRange.Compare(_committed.Key, changed[next].Key);
@@ -143,7 +201,7 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
                 {
                     _current = null;
                     _committedIsNext = true;
-                    return true;
+                    return CursorMove.Pair;
                 }
 
                 _position = next;
@@ -155,10 +213,12 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
                 if (changed[next].Value is { } pair)
                 {
                     _current = pair;
-                    return true;
+                    return CursorMove.Pair;
                 }
             }
         }
+
+        public long Lease => (_current ?? _committed!).Lease;
 
         public KeyValue Read(bool withValue)
         {

@@ -29,7 +29,7 @@ internal static class CompareEvaluation
 
         using var cursor = view.Scan(keys, view.Revision);
         var any = false;
-        for (var seen = 0; cursor.MoveNext(); seen++)
+        for (var seen = 0; cursor.MoveNext(cancellationToken); seen++)
         {
             if (seen % 1024 == 1023)
             {

@@ -22,6 +22,9 @@ public interface IKeyspaceView
     /// <summary>The keys attached to a lease in this state, in key order, the first <paramref name="max"/> of them.</summary>
     IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue);
 
+    /// <summary>How many keys are attached to a lease in this state.</summary>
+    int CountAttached(long lease, CancellationToken cancellationToken);
+
     /// <summary>The pair that <paramref name="key"/> has at <paramref name="revision"/>, or null. Not to be changed by the caller.</summary>
     KeyValue? Find(ByteString key, long revision);
 

@@ -60,8 +60,8 @@ public sealed class RangeEvaluation : IDisposable
         return evaluation.Response();
     }
 
-    /// <summary>Looks at up to <paramref name="maxPairs"/> further pairs; true once all have been seen.</summary>
-    public bool Step(int maxPairs)
+    /// <summary>Looks at up to <paramref name="maxEntries"/> further entries, pairs or not; true once all have been seen.</summary>
+    public bool Step(int maxEntries)
     {
         var keys = new KeyRange(_request.Key, _request.RangeEnd);
         if (keys.IsSingleKey)
@@ -84,20 +84,16 @@ public sealed class RangeEvaluation : IDisposable
         }
 
         _cursor ??= _view.Scan(keys, _revision);
-        for (var i = 0; i < maxPairs; i++)
+        CursorMove move;
+        while ((move = _cursor.MoveNext(ref maxEntries)) == CursorMove.Pair)
         {
-            if (!_cursor.MoveNext())
-            {
-                return true;
-            }
-
             if (_count++ < _fetchLimit)
             {
                 _pairs.Add(_cursor.Read(_readsValues));
             }
         }
 
-        return false;
+        return move == CursorMove.End;
     }
 
     /// <summary>The answer, once all steps are done.</summary>

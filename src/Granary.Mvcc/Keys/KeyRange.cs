@@ -19,15 +19,11 @@ public readonly record struct KeyRange(ByteString Start, ByteString End)
 
     public bool IsEmpty => !IsSingleKey && !IsOpenEnded && Compare(End, Start) <= 0;
 
-    public bool Contains(ByteString key)
-    {
-        if (IsSingleKey)
-        {
-            return key.Equals(Start);
-        }
+    public bool Contains(ByteString key) => Contains(key.Span);
 
-        return Compare(key, Start) >= 0 && (IsOpenEnded || Compare(key, End) < 0);
-    }
+    public bool Contains(ReadOnlySpan<byte> key) => IsSingleKey
+        ? key.SequenceEqual(Start.Span)
+        : key.SequenceCompareTo(Start.Span) >= 0 && (IsOpenEnded || key.SequenceCompareTo(End.Span) < 0);
 
     /// <summary>The first key behind the range, or null when it has no end.</summary>
     public ByteString? ExclusiveEnd() => IsSingleKey ? Successor(Start) : IsOpenEnded ? null : End;

@@ -24,11 +24,12 @@ internal sealed class ServerInstruments
         CompactionWorker compaction,
         ClientTraffic traffic,
         ServerOptions options,
+        TimeProvider time,
         IMeterFactory meters)
     {
         _replica = replica;
         _meter = meters.Create(MeterName);
-        AddStore(replica);
+        AddStore(replica, new LatestFigures(() => replica.Store.Figures, time));
         AddServer(log, options);
 
         Gauge("etcd_debugging_mvcc_current_revision", "The store's revision.", () => replica.State.Revision);
@@ -46,20 +47,20 @@ internal sealed class ServerInstruments
         Gauge("granary.connections", "Client connections that are open.", () => traffic.Connections);
     }
 
-    private void AddStore(Replica replica)
+    private void AddStore(Replica replica, LatestFigures figures)
     {
-        Gauge("etcd_mvcc_db_total_size_in_bytes", "What the store takes up.", () => replica.Store.Figures.SizeBytes);
-        Gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "What of it is not superseded or deleted, roughly.", () => replica.Store.Figures.InUseBytes);
+        Gauge("etcd_mvcc_db_total_size_in_bytes", "What the store takes up.", () => figures.Value.SizeBytes);
+        Gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "What of it is not superseded or deleted, roughly.", () => figures.Value.InUseBytes);
         Gauge("etcd_mvcc_db_open_read_transactions", "States of the store that somebody reads.", () => Math.Max(0, replica.OpenViewCount - 1));
         Gauge("granary.replica.views.open", "States of the replica that are held, the current one included.", () => replica.OpenViewCount);
-        Gauge("etcd_debugging_mvcc_keys_total", "Keys that exist, roughly.", () => replica.Store.Figures.KeysCount);
-        Gauge("granary.store.memtable.bytes", "What waits in memory to be written to files.", () => replica.Store.Figures.MemtableBytes);
-        Gauge("granary.store.cache.bytes", "What is kept in memory of the files.", () => replica.Store.Figures.BlockCacheBytes);
+        Gauge("etcd_debugging_mvcc_keys_total", "Keys that exist, roughly.", () => figures.Value.KeysCount);
+        Gauge("granary.store.memtable.bytes", "What waits in memory to be written to files.", () => figures.Value.MemtableBytes);
+        Gauge("granary.store.cache.bytes", "What is kept in memory of the files.", () => figures.Value.BlockCacheBytes);
         Gauge("granary.store.compaction.pending.bytes", "What is to be rewritten before the files are as few as they should be.",
-            () => replica.Store.Figures.PendingCompactionBytes);
-        Gauge("granary.store.compactions.running", "Compactions of files at work.", () => replica.Store.Figures.RunningCompactionsCount);
-        Gauge("granary.store.flushes.running", "Flushes of memtables at work.", () => replica.Store.Figures.RunningFlushesCount);
-        Gauge("granary.store.snapshots", "Snapshots of the store that are held.", () => replica.Store.Figures.SnapshotsCount);
+            () => figures.Value.PendingCompactionBytes);
+        Gauge("granary.store.compactions.running", "Compactions of files at work.", () => figures.Value.RunningCompactionsCount);
+        Gauge("granary.store.flushes.running", "Flushes of memtables at work.", () => figures.Value.RunningFlushesCount);
+        Gauge("granary.store.snapshots", "Snapshots of the store that are held.", () => figures.Value.SnapshotsCount);
     }
 
     private void AddServer(ICommitLog log, ServerOptions options)

@@ -4,7 +4,7 @@ using Granary.Protos;
 
 namespace Granary.Storage.Replicas;
 
-/// <summary>One commit as the replica applied it: one revision, its changes in order, each with the pair that it superseded.</summary>
+/// <summary>One commit as the replica applied it: one revision, its changes in order, each with the pair that it superseded, unless it has too many.</summary>
 /// <param name="Revision">The revision of all of its changes.</param>
 /// <param name="Effects">The changes; the place in the list is the sub-revision.</param>
 /// <param name="Span">The span of the commit, or nothing when no request in it is sampled.</param>
@@ -12,6 +12,9 @@ public sealed record AppliedCommit(long Revision, IReadOnlyList<Effect> Effects,
 {
     // A change, its messages and its place in lists, without its bytes.
     private const int OverheadBytes = 256;
+
+    /// <summary>Whether each change is named; else they are to be read from the store.</summary>
+    public bool IsListed { get; } = AreListed(Effects);
 
     /// <summary>Roughly the memory that it takes.</summary>
     public int SizeBytes { get; } = Size(Effects);
@@ -46,6 +49,19 @@ public sealed record AppliedCommit(long Revision, IReadOnlyList<Effect> Effects,
         }
 
         return Effects[first].Previous;
+    }
+
+    private static bool AreListed(IReadOnlyList<Effect> effects)
+    {
+        for (var i = 0; i < effects.Count; i++)
+        {
+            if (effects[i].Bulk is not null)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static int Size(IReadOnlyList<Effect> effects)

@@ -1,193 +1,164 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using Google.Protobuf;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
-using Granary.Protos;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Replicas;
 
 /// <summary>
-/// A commit that deletes many keys, on its way into the store: it is visible as a whole, while the store still has the pairs. They leave
-/// it a few at a time, so that no other commit waits for all of them. A deleted pair is hidden for as long as the store shows it, at the
-/// mod revision at which it was deleted, as the newest of its key. What is to be done is in the store itself, for a start after a crash.
+/// How far a bulk deletion has got on its way into the store. It is visible as a whole while the store still has the pairs: they leave it
+/// a few at a time, in key order, so that no other commit waits for all of them. A pair that it covers and that is older than its revision
+/// is hidden for as long as the store shows it. All of this is in the store itself as well, for a start after a crash.
 /// </summary>
-internal sealed class DeferredDeletion
+/// <param name="Revision">The revision of the commit.</param>
+/// <param name="FirstSub">The sub-revision of its first key.</param>
+/// <param name="Deletion">Which keys.</param>
+internal sealed record DeferredDeletion(long Revision, int FirstSub, BulkDeletion Deletion)
 {
-    private const int ChangesPerChunk = 1024;
+    private const byte OfRange = 0;
+    private const byte OfLease = 1;
 
-    // In key order. The superseded pair is null where the store had done with it when it was opened.
-    private readonly IReadOnlyList<Effect> _changes;
+    /// <summary>The first key that the store may still have to do with.</summary>
+    public ByteString Position { get; init; } = ByteString.Empty;
 
-    // Known only to the one that applies: what the store has done with already.
-    private readonly bool[] _isApplied;
-    private int _next;
+    /// <summary>The sub-revision of the next key.</summary>
+    public int NextSub { get; init; } = FirstSub;
 
-    /// <param name="revision">The revision of the commit.</param>
-    /// <param name="changes">Its changes, deletions in key order, each with the pair that it superseded.</param>
-    public DeferredDeletion(long revision, IReadOnlyList<Effect> changes)
+    /// <summary>
+    /// Keys from <see cref="Position"/> on whose pair has left already, since they were written again, with that pair's mod revision:
+    /// only their event, which has its place among the others, is still to come.
+    /// </summary>
+    public ImmutableSortedDictionary<ByteString, long> Moved { get; init; } =
+        ImmutableSortedDictionary.Create<ByteString, long>(KeyComparer.Instance);
+
+    /// <summary>The sub-revision behind its last key.</summary>
+    public int EndSub => FirstSub + Deletion.Count;
+
+    private static ReadOnlySpan<byte> Prefix => "bulk deletion"u8;
+
+    private static ReadOnlySpan<byte> MovedPrefix => "deleted key"u8;
+
+    /// <summary>Whether a pair that the store shows as the newest of its key was deleted at a revision, or before it.</summary>
+    public static bool Hide(IReadOnlyList<DeferredDeletion> deferred, ReadOnlySpan<byte> key, long modRevision, long lease, long revision)
     {
-        Revision = revision;
-        _changes = changes;
-        _isApplied = new bool[changes.Count];
+        var at = Find(deferred, key, modRevision, lease);
+        return at >= 0 && deferred[at].Revision <= revision;
     }
 
-    public long Revision { get; }
-
-    /// <summary>Whether a commit is nothing but deletions in key order.</summary>
-    public static bool Suits(IReadOnlyList<Effect> commit)
+    /// <summary>Which of several, by revision, has deleted a pair that the store shows as the newest of its key; -1 if none has.</summary>
+    public static int Find(IReadOnlyList<DeferredDeletion> deferred, ReadOnlySpan<byte> key, long modRevision, long lease)
     {
-        for (var i = 0; i < commit.Count; i++)
+        for (var i = 0; i < deferred.Count; i++)
         {
-            if (!commit[i].IsDelete || (i > 0 && KeyRange.Compare(commit[i - 1].Pair.Key, commit[i].Pair.Key) >= 0))
+            if (modRevision < deferred[i].Revision && deferred[i].Deletion.Covers(key, lease))
             {
-                return false;
+                return i;
             }
         }
 
-        return true;
+        return -1;
     }
 
     /// <summary>Those that are in a store, by revision.</summary>
     public static IReadOnlyList<DeferredDeletion> Load(IStoreSnapshot snapshot)
     {
         var loaded = new List<DeferredDeletion>();
-        var changes = new List<Effect>();
-        var revision = 0L;
-        using var cursor = snapshot.Scan(Family.Meta, ChunkKey(0, 0), ChunkKey(-1, -1));
+        using var cursor = snapshot.Scan(Family.Meta, Key(Prefix, 0, 0), Key(Prefix, -1, -1));
         while (cursor.MoveNext())
         {
-            var next = BinaryPrimitives.ReadInt64BigEndian(cursor.Key[Prefix.Length..]);
-            if (next != revision)
-            {
-                Complete();
-                revision = next;
-            }
-
+            var revision = BinaryPrimitives.ReadInt64BigEndian(cursor.Key[Prefix.Length..]);
+            var firstSub = BinaryPrimitives.ReadInt32BigEndian(cursor.Key[(Prefix.Length + 8)..]);
             var reader = new ByteReader(cursor.Value);
-            while (!reader.IsAtEnd)
+            var count = (int)reader.Varint();
+            var nextSub = (int)reader.Varint();
+            var position = ByteString.CopyFrom(reader.LengthAndBytes());
+            var deletion = reader.Byte() == OfLease
+                ? new BulkDeletion(null, reader.Varint(), count)
+                : new BulkDeletion(new KeyRange(ByteString.CopyFrom(reader.LengthAndBytes()), ByteString.CopyFrom(reader.LengthAndBytes())), 0, count);
+            loaded.Add(new DeferredDeletion(revision, firstSub, deletion)
             {
-                var previousModRevision = reader.Varint();
-                var key = ByteString.CopyFrom(reader.LengthAndBytes());
-                var newest = snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
-                changes.Add(new Effect(
-                    true,
-                    new KeyValue { Key = key, ModRevision = revision },
-                    previousModRevision,
-                    newest?.ModRevision == previousModRevision ? newest : null));
-            }
+                Position = position,
+                NextSub = nextSub,
+                Moved = LoadMoved(snapshot, revision, firstSub, position),
+            });
         }
 
-        Complete();
         return loaded;
-
-        void Complete()
-        {
-            if (changes.Count > 0)
-            {
-                var deletion = new DeferredDeletion(revision, [.. changes]);
-                for (var i = 0; i < changes.Count; i++)
-                {
-                    deletion._isApplied[i] = changes[i].Previous is null;
-                }
-
-                loaded.Add(deletion);
-                changes.Clear();
-            }
-        }
     }
 
-    /// <summary>Whether it has deleted the pair that a key has at a mod revision.</summary>
-    public bool Hides(ReadOnlySpan<byte> key, long modRevision) =>
-        modRevision < Revision && Find(key) is >= 0 and var at && _changes[at].PreviousModRevision == modRevision;
+    /// <summary>What the store has not done with: a cursor over the keys in their order.</summary>
+    /// <param name="snapshot">The store in the state that this is a part of.</param>
+    /// <param name="deferred">All that are on their way in that state.</param>
+    public DeferredCursor Remaining(IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred) => new(this, snapshot, deferred);
 
-    public IEnumerable<StoredEvent> Events()
+    /// <summary>The events that the store has not yet.</summary>
+    public IEnumerable<StoredEvent> Events(IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred)
     {
-        for (var sub = 0; sub < _changes.Count; sub++)
+        using var cursor = Remaining(snapshot, deferred);
+        for (var sub = NextSub; cursor.MoveNext(); sub++)
         {
-            yield return new StoredEvent(Revision, sub, true, _changes[sub].Pair.Key, _changes[sub].PreviousModRevision);
+            yield return new StoredEvent(Revision, sub, true, cursor.Key, cursor.ModRevision);
         }
     }
 
-    /// <summary>Notes in the store what is to be done.</summary>
+    /// <summary>Notes in the store how far it is.</summary>
     public void Store(IStoreBatch batch, ByteWriter scratch)
     {
-        for (var first = 0; first < _changes.Count; first += ChangesPerChunk)
+        scratch.Clear();
+        scratch.Varint(Deletion.Count);
+        scratch.Varint(NextSub);
+        scratch.LengthAndBytes(Position.Span);
+        if (Deletion.Keys is { } keys)
         {
-            scratch.Clear();
-            for (var i = first; i < Math.Min(first + ChangesPerChunk, _changes.Count); i++)
-            {
-                scratch.Varint(_changes[i].PreviousModRevision);
-                scratch.LengthAndBytes(_changes[i].Pair.Key.Span);
-            }
-
-            batch.Put(Family.Meta, ChunkKey(Revision, first), scratch.Written);
+            scratch.Byte(OfRange);
+            scratch.LengthAndBytes(keys.Start.Span);
+            scratch.LengthAndBytes(keys.End.Span);
         }
+        else
+        {
+            scratch.Byte(OfLease);
+            scratch.Varint(Deletion.Lease);
+        }
+
+        batch.Put(Family.Meta, Key(Prefix, Revision, FirstSub), scratch.Written);
+    }
+
+    /// <summary>Notes in the store that the pair of a key has left before its turn.</summary>
+    public void StoreMoved(IStoreBatch batch, ByteWriter scratch, ByteString key, long modRevision)
+    {
+        scratch.Clear();
+        scratch.Varint(modRevision);
+        batch.Put(Family.Meta, [.. Key(MovedPrefix, Revision, FirstSub), .. key.Span], scratch.Written);
     }
 
     /// <summary>Notes in the store that all is done.</summary>
-    public void Forget(IStoreBatch batch) => batch.DeleteRange(Family.Meta, ChunkKey(Revision, 0), ChunkKey(Revision, -1));
-
-    /// <summary>Takes the next change that the store has not done with; false when there is none left.</summary>
-    public bool TryTakeNext(out Effect change, out int sub)
+    public void Forget(IStoreBatch batch)
     {
-        while (_next < _changes.Count)
-        {
-            sub = _next++;
-            if (!_isApplied[sub])
-            {
-                _isApplied[sub] = true;
-                change = _changes[sub];
-                return true;
-            }
-        }
-
-        (change, sub) = (default, 0);
-        return false;
+        batch.Delete(Family.Meta, Key(Prefix, Revision, FirstSub));
+        batch.DeleteRange(Family.Meta, Key(MovedPrefix, Revision, FirstSub), Key(MovedPrefix, Revision, FirstSub + 1));
     }
 
-    /// <summary>Takes the change of a key that is about to be written again, if the store has not done with it.</summary>
-    public bool TryTake(ReadOnlySpan<byte> key, out Effect change, out int sub)
+    private static ImmutableSortedDictionary<ByteString, long> LoadMoved(IStoreSnapshot snapshot, long revision, int firstSub, ByteString position)
     {
-        sub = Find(key);
-        if (sub >= 0 && !_isApplied[sub])
+        var moved = ImmutableSortedDictionary.CreateBuilder<ByteString, long>(KeyComparer.Instance);
+        var prefix = Key(MovedPrefix, revision, firstSub);
+        using var cursor = snapshot.Scan(Family.Meta, [.. prefix, .. position.Span], Key(MovedPrefix, revision, firstSub + 1));
+        while (cursor.MoveNext())
         {
-            _isApplied[sub] = true;
-            change = _changes[sub];
-            return true;
+            moved.Add(ByteString.CopyFrom(cursor.Key[prefix.Length..]), new ByteReader(cursor.Value).Varint());
         }
 
-        change = default;
-        return false;
+        return moved.ToImmutable();
     }
 
-    private static ReadOnlySpan<byte> Prefix => "deleting"u8;
-
-    private static byte[] ChunkKey(long revision, int first)
+    private static byte[] Key(ReadOnlySpan<byte> prefix, long revision, int firstSub)
     {
-        var key = new byte[Prefix.Length + 12];
-        Prefix.CopyTo(key);
-        BinaryPrimitives.WriteInt64BigEndian(key.AsSpan(Prefix.Length), revision);
-        BinaryPrimitives.WriteInt32BigEndian(key.AsSpan(Prefix.Length + 8), first);
+        var key = new byte[prefix.Length + 12];
+        prefix.CopyTo(key);
+        BinaryPrimitives.WriteInt64BigEndian(key.AsSpan(prefix.Length), revision);
+        BinaryPrimitives.WriteInt32BigEndian(key.AsSpan(prefix.Length + 8), firstSub);
         return key;
-    }
-
-    /// <summary>The place of a key, or less than 0.</summary>
-    private int Find(ReadOnlySpan<byte> key)
-    {
-        var (low, high) = (0, _changes.Count - 1);
-        while (low <= high)
-        {
-            var middle = (low + high) >>> 1;
-            var order = _changes[middle].Pair.Key.Span.SequenceCompareTo(key);
-            if (order == 0)
-            {
-                return middle;
-            }
-
-            (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
-        }
-
-        return -1;
     }
 }

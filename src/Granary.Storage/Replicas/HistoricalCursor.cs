@@ -6,31 +6,42 @@ namespace Granary.Storage.Replicas;
 /// <summary>A state of the past in key order: pairs that are still the newest and pairs that were superseded since. No key is in both.</summary>
 internal sealed class HistoricalCursor(LatestCursor latest, SupersededCursor superseded) : IPairCursor
 {
-    private bool _started;
-    private bool _latestLeft;
-    private bool _supersededLeft;
+    // Where each of the two stands; it has to move on when that is Paused.
+    private CursorMove _latest = CursorMove.Paused;
+    private CursorMove _superseded = CursorMove.Paused;
     private bool _onLatest;
+    private bool _onPair;
 
-    public bool MoveNext()
+    public CursorMove MoveNext(ref int budget)
     {
-        if (!_started)
+        if (_onPair)
         {
-            _started = true;
-            _latestLeft = latest.MoveNext();
-            _supersededLeft = superseded.MoveNext();
-        }
-        else if (_onLatest)
-        {
-            _latestLeft = latest.MoveNext();
-        }
-        else
-        {
-            _supersededLeft = superseded.MoveNext();
+            _onPair = false;
+            (_onLatest ? ref _latest : ref _superseded) = CursorMove.Paused;
         }
 
-        _onLatest = _latestLeft && (!_supersededLeft || latest.Key.SequenceCompareTo(superseded.Key) < 0);
-        return _latestLeft || _supersededLeft;
+        if (_latest == CursorMove.Paused)
+        {
+            _latest = latest.MoveNext(ref budget);
+        }
+
+        if (_superseded == CursorMove.Paused)
+        {
+            _superseded = superseded.MoveNext(ref budget);
+        }
+
+        if (_latest == CursorMove.Paused || _superseded == CursorMove.Paused)
+        {
+            return CursorMove.Paused;
+        }
+
+        _onLatest = _latest == CursorMove.Pair
+            && (_superseded == CursorMove.End || latest.Key.SequenceCompareTo(superseded.Key) < 0);
+        _onPair = _latest == CursorMove.Pair || _superseded == CursorMove.Pair;
+        return _onPair ? CursorMove.Pair : CursorMove.End;
     }
+
+    public long Lease => _onLatest ? latest.Lease : superseded.Lease;
 
     public KeyValue Read(bool withValue) => _onLatest ? latest.Read(withValue) : superseded.Read(withValue);
 

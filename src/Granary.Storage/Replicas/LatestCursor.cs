@@ -10,38 +10,31 @@ internal sealed class LatestCursor(IStoreCursor cursor, long revision, IReadOnly
 {
     public ReadOnlySpan<byte> Key => cursor.Key;
 
-    public bool MoveNext()
+    public CursorMove MoveNext(ref int budget)
     {
-        while (cursor.MoveNext())
+        while (budget-- > 0)
         {
+            if (!cursor.MoveNext())
+            {
+                return CursorMove.End;
+            }
+
             if (revision == long.MaxValue && deferred.Count == 0)
             {
-                return true;
+                return CursorMove.Pair;
             }
 
-            var modRevision = PairCodec.ReadModRevision(cursor.Value);
-            if (modRevision <= revision && !IsHidden(deferred, cursor.Key, modRevision, revision))
+            var (modRevision, lease) = PairCodec.ReadModRevisionAndLease(cursor.Value);
+            if (modRevision <= revision && !DeferredDeletion.Hide(deferred, cursor.Key, modRevision, lease, revision))
             {
-                return true;
+                return CursorMove.Pair;
             }
         }
 
-        return false;
+        return CursorMove.Paused;
     }
 
-    /// <summary>Whether a pair that the store shows as the newest of its key was deleted at a revision, or before it.</summary>
-    public static bool IsHidden(IReadOnlyList<DeferredDeletion> deferred, ReadOnlySpan<byte> key, long modRevision, long revision)
-    {
-        for (var i = 0; i < deferred.Count; i++)
-        {
-            if (deferred[i].Revision <= revision && deferred[i].Hides(key, modRevision))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public long Lease => PairCodec.ReadModRevisionAndLease(cursor.Value).Lease;
 
     public KeyValue Read(bool withValue) => PairCodec.Read(cursor.Value, ByteString.CopyFrom(cursor.Key), withValue);
 

@@ -58,6 +58,14 @@ public sealed record TermRecord(long Term, ulong ClusterId, ulong MemberId, Rang
 public sealed record CommitsRecord(
     long FirstRevision, IReadOnlyList<IReadOnlyList<Effect>> Commits, IReadOnlyList<LeaseChange> LeaseChanges) : LogRecord
 {
+    private const byte Put = 0;
+    private const byte Delete = 1;
+    private const byte DeleteRange = 2;
+    private const byte DeleteOfLease = 3;
+
+    /// <summary>Whether it deletes keys that it does not name one by one.</summary>
+    public bool HasBulkDeletion => Commits.Any(static commit => commit.Any(static effect => effect.Bulk is not null));
+
     public override void Encode(ByteWriter target)
     {
         target.Byte((byte)Kind.Commits);
@@ -68,8 +76,14 @@ public sealed record CommitsRecord(
             target.Varint(commit.Count);
             foreach (var effect in commit)
             {
+                if (effect.Bulk is { } bulk)
+                {
+                    EncodeBulk(target, bulk);
+                    continue;
+                }
+
                 var pair = effect.Pair;
-                target.Byte(effect.IsDelete ? (byte)1 : (byte)0);
+                target.Byte(effect.IsDelete ? Delete : Put);
                 target.LengthAndBytes(pair.Key.Span);
                 target.Varint(effect.PreviousModRevision);
                 if (!effect.IsDelete)
@@ -114,9 +128,39 @@ public sealed record CommitsRecord(
         return new CommitsRecord(first, commits, changes);
     }
 
+    private static void EncodeBulk(ByteWriter target, BulkDeletion bulk)
+    {
+        if (bulk.Keys is { } keys)
+        {
+            target.Byte(DeleteRange);
+            target.LengthAndBytes(keys.Start.Span);
+            target.LengthAndBytes(keys.End.Span);
+        }
+        else
+        {
+            target.Byte(DeleteOfLease);
+            target.Varint(bulk.Lease);
+        }
+
+        target.Varint(bulk.Count);
+    }
+
     private static Effect DecodeEffect(ref ByteReader reader, long revision)
     {
-        var isDelete = reader.Byte() != 0;
+        var kind = reader.Byte();
+        if (kind > Delete)
+        {
+            var bulk = kind switch
+            {
+                DeleteRange => new BulkDeletion(
+                    new KeyRange(ByteString.CopyFrom(reader.LengthAndBytes()), ByteString.CopyFrom(reader.LengthAndBytes())), 0, (int)reader.Varint()),
+                DeleteOfLease => new BulkDeletion(null, reader.Varint(), (int)reader.Varint()),
+                _ => throw new InvalidDataException($"a log record has a change of the unknown kind {kind}"),
+            };
+            return new Effect(true, new KeyValue { ModRevision = revision }, 0, null, bulk);
+        }
+
+        var isDelete = kind == Delete;
         var pair = new KeyValue { Key = ByteString.CopyFrom(reader.LengthAndBytes()), ModRevision = revision };
         var previous = reader.Varint();
         if (!isDelete)

@@ -40,4 +40,13 @@ internal static class PairCodec
         reader.Varint();
         return reader.Varint();
     }
+
+    public static (long ModRevision, long Lease) ReadModRevisionAndLease(ReadOnlySpan<byte> stored)
+    {
+        var reader = new ByteReader(stored);
+        reader.Varint();
+        var modRevision = reader.Varint();
+        reader.Varint();
+        return (modRevision, reader.Varint());
+    }
 }

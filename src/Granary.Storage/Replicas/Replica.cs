@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Storage.Stores;
 
@@ -12,14 +13,14 @@ namespace Granary.Storage.Replicas;
 /// </summary>
 public sealed class Replica : IDisposable
 {
-    // So many large deletions at once; one more is applied in one go.
-    private const int MaxDeferred = 8;
+    // So many bulk deletions at once: each makes every look at a pair a little longer. Before one more the first of them is finished.
+    private const int MaxDeferred = 16;
 
-    // A hundred thousand deletions take some tenths of a second.
-    private static readonly TimeSpan SettlingCheckInterval = TimeSpan.FromMilliseconds(5);
+    // Of a deferred deletion: so much goes into one batch.
+    private const int DeferredChangesPerStep = 512;
+    private const int DeferredBytesPerStep = 1 << 20;
 
     private readonly IStore _store;
-    private readonly int _largeDeletion;
     private readonly IStoreBatch _batch;
     private readonly ByteWriter _key = new();
     private readonly ByteWriter _value = new();
@@ -33,6 +34,9 @@ public sealed class Replica : IDisposable
 
     // Held while the store and the view of it change together.
     private readonly Lock _publishing = new();
+
+    // Those who wait for a state in which nothing is deferred.
+    private readonly List<TaskCompletionSource<ReplicaView>> _settling = [];
     private ReplicaState _state;
     private bool _rangesChanged;
 
@@ -46,11 +50,9 @@ public sealed class Replica : IDisposable
 
     /// <param name="store">Where the state is.</param>
     /// <param name="feedBytes">How much of the newest commits stays in memory for those who follow.</param>
-    /// <param name="largeDeletion">A commit that deletes so many keys or more leaves the store a few at a time.</param>
-    public Replica(IStore store, int feedBytes = 8 << 20, int largeDeletion = 2048)
+    public Replica(IStore store, int feedBytes = 8 << 20)
     {
         _store = store;
-        _largeDeletion = largeDeletion;
         _batch = store.CreateBatch();
         _onViewFreed = () => Interlocked.Decrement(ref _openViews);
         using (var snapshot = store.Snapshot())
@@ -74,7 +76,7 @@ public sealed class Replica : IDisposable
     /// <summary>Whether records were applied since the last <see cref="Publish"/>.</summary>
     public bool HasUnpublished => _state.AppliedIndex != State.AppliedIndex;
 
-    /// <summary>Whether there is a commit that the store has not done with: <see cref="ApplyDeferred"/> goes on with it.</summary>
+    /// <summary>Whether there is a bulk deletion that the store has not done with: <see cref="ApplyDeferred"/> goes on with it.</summary>
     public bool HasDeferred => _state.Deferred.Count > 0;
 
     public IStore Store => _store;
@@ -92,19 +94,34 @@ public sealed class Replica : IDisposable
         }
     }
 
-    /// <summary>Holds a state in which no large deletion is on its way out of the store, for those who read its families themselves; waits for one.</summary>
-    public async ValueTask<ReplicaView> SettledView(TimeProvider time, CancellationToken cancellationToken)
+    /// <summary>
+    /// Holds a state in which no bulk deletion is on its way out of the store, for those who read its families themselves. Waits for those
+    /// that are; one that comes after them waits for this.
+    /// </summary>
+    public async ValueTask<ReplicaView> SettledView(CancellationToken cancellationToken)
     {
-        while (true)
+        var waiter = new TaskCompletionSource<ReplicaView>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_publishing)
         {
-            var view = View();
-            if (view.State.Deferred.Count == 0)
+            if (State.Deferred.Count == 0)
             {
-                return view;
+                return View();
             }
 
-            view.Dispose();
-            await Task.Delay(SettlingCheckInterval, time, cancellationToken);
+            _settling.Add(waiter);
+        }
+
+        using var leaving = cancellationToken.UnsafeRegister(_ => Leave(), null);
+        return await waiter.Task;
+
+        void Leave()
+        {
+            lock (_publishing)
+            {
+                _settling.Remove(waiter);
+            }
+
+            waiter.TrySetCanceled(cancellationToken);
         }
     }
 
@@ -115,6 +132,11 @@ public sealed class Replica : IDisposable
         if (index != _state.AppliedIndex + 1)
         {
             throw new InvalidOperationException($"Record {index} does not follow on from the applied index {_state.AppliedIndex}.");
+        }
+
+        if (_state.Deferred.Count > 0 && record is CommitsRecord { HasBulkDeletion: true })
+        {
+            FinishDeferred();
         }
 
         _state = _state with { AppliedIndex = index };
@@ -142,23 +164,53 @@ public sealed class Replica : IDisposable
     }
 
     /// <summary>
-    /// Takes a little more of a large deletion, which is visible since its commit, out of the store. Changes nothing that can be seen;
-    /// goes into the store by <see cref="Publish"/>.
+    /// Takes a little more of a bulk deletion, which is visible since its commit, out of the store. Changes nothing that can be seen;
+    /// goes into the store by <see cref="Publish"/>, before which nothing else is applied.
     /// </summary>
-    public void ApplyDeferred(int changes)
+    /// <param name="maxChanges">How many keys at most; less when their values are large.</param>
+    public void ApplyDeferred(int maxChanges = DeferredChangesPerStep)
     {
-        var deletion = _state.Deferred[0];
-        for (var i = 0; i < changes; i++)
+        using var view = View();
+        if (!ReferenceEquals(view.State, _state))
         {
-            if (!deletion.TryTakeNext(out var change, out var sub))
+            throw new InvalidOperationException("What was applied before is to be published first.");
+        }
+
+        var deletion = _state.Deferred[0];
+        using var cursor = deletion.Remaining(view.Snapshot, _state.Deferred);
+        var moved = deletion.Moved;
+        var sub = deletion.NextSub;
+        var bytes = 0L;
+        for (var i = 0; i < maxChanges && bytes < DeferredBytesPerStep; i++)
+        {
+            if (!cursor.MoveNext())
             {
+                if (sub != deletion.EndSub)
+                {
+                    throw new InvalidOperationException(
+                        $"Revision {deletion.Revision} was to delete {deletion.Deletion.Count} keys as a whole, but the replica had {sub - deletion.FirstSub}.");
+                }
+
                 deletion.Forget(_batch);
                 _state = _state with { Deferred = [.. _state.Deferred.Skip(1)] };
                 return;
             }
 
-            ApplyToStore(change, deletion.Revision, sub);
+            if (cursor.IsMoved)
+            {
+                moved = moved.Remove(cursor.Key);
+            }
+            else
+            {
+                bytes += TakeOut(cursor.Key, view, deletion.Revision);
+            }
+
+            StoreEvent(deletion.Revision, sub++, isDelete: true, cursor.ModRevision, cursor.Key);
         }
+
+        deletion = deletion with { Position = KeyRange.Successor(cursor.Key), NextSub = sub, Moved = moved };
+        deletion.Store(_batch, _value);
+        _state = _state with { Deferred = [deletion, .. _state.Deferred.Skip(1)] };
     }
 
     /// <summary>Makes all that was applied visible, in one step, and tells those who follow.</summary>
@@ -173,6 +225,10 @@ public sealed class Replica : IDisposable
         {
             _store.Write(_batch);
             Show(_state);
+            if (_state.Deferred.Count == 0)
+            {
+                ShowSettled();
+            }
         }
 
         Count();
@@ -276,22 +332,26 @@ public sealed class Replica : IDisposable
         foreach (var commit in record.Commits)
         {
             revision++;
-            if (commit.Count >= _largeDeletion && _state.Deferred.Count < MaxDeferred && DeferredDeletion.Suits(commit))
-            {
-                _applied.Add(new AppliedCommit(revision, Defer(commit, revision), default));
-                continue;
-            }
-
+            var sub = 0;
             Effect[]? completed = null;
-            for (var sub = 0; sub < commit.Count; sub++)
+            for (var i = 0; i < commit.Count; i++)
             {
-                var effect = commit[sub];
-                var previous = Apply(effect, revision, sub);
-                if (!ReferenceEquals(previous, effect.Previous))
+                var effect = commit[i];
+                if (effect.Bulk is { } bulk)
                 {
-                    completed ??= [.. commit];
-                    completed[sub] = effect with { Previous = previous };
+                    Defer(bulk, revision, sub);
                 }
+                else
+                {
+                    var previous = Apply(effect, revision, sub);
+                    if (!ReferenceEquals(previous, effect.Previous))
+                    {
+                        completed ??= [.. commit];
+                        completed[i] = effect with { Previous = previous };
+                    }
+                }
+
+                sub += effect.Count;
             }
 
             _applied.Add(new AppliedCommit(revision, completed ?? commit, default));
@@ -316,38 +376,75 @@ public sealed class Replica : IDisposable
         _state = _state with { Revision = revision };
     }
 
-    /// <summary>Leaves a large deletion to <see cref="ApplyDeferred"/>; returns its changes, each with the pair that it superseded.</summary>
-    private Effect[] Defer(IReadOnlyList<Effect> commit, long revision)
+    /// <summary>Makes room before a bulk deletion: for it, or for those who wait for a state without one.</summary>
+    private void FinishDeferred()
     {
-        var changes = new Effect[commit.Count];
-        for (var i = 0; i < changes.Length; i++)
+        bool isAwaited;
+        lock (_publishing)
         {
-            changes[i] = commit[i] with { Previous = Superseded(commit[i], revision) };
+            isAwaited = _settling.Count > 0;
         }
 
-        var deletion = new DeferredDeletion(revision, changes);
+        var left = isAwaited ? 0 : MaxDeferred - 1;
+        if (_state.Deferred.Count <= left)
+        {
+            return;
+        }
+
+        Publish();
+        while (_state.Deferred.Count > left)
+        {
+            ApplyDeferred();
+            Publish();
+        }
+    }
+
+    private void ShowSettled()
+    {
+        foreach (var waiter in _settling)
+        {
+            var view = View();
+            if (!waiter.TrySetResult(view))
+            {
+                view.Dispose();
+            }
+        }
+
+        _settling.Clear();
+    }
+
+    /// <summary>Leaves a bulk deletion to <see cref="ApplyDeferred"/>.</summary>
+    private void Defer(BulkDeletion bulk, long revision, int sub)
+    {
+        var deletion = new DeferredDeletion(revision, sub, bulk);
         deletion.Store(_batch, _value);
         _state = _state with { Deferred = [.. _state.Deferred, deletion] };
-        return changes;
+
+        // What the very commit has put before can't be told by its revision from what it puts behind.
+        foreach (var (key, pair) in _pending.ToArray())
+        {
+            if (pair?.ModRevision == revision && bulk.Covers(key, pair.Lease))
+            {
+                MoveAhead(_state.Deferred.Count - 1, pair);
+            }
+        }
     }
 
     /// <summary>Applies one change; returns the pair that it superseded, or null.</summary>
     private KeyValue? Apply(in Effect effect, long revision, int sub)
     {
-        foreach (var deletion in _state.Deferred)
+        var key = effect.Pair.Key;
+        if (_state.Deferred.Count > 0 && effect.PreviousModRevision == 0 && Newest(key) is { } hidden)
         {
-            if (deletion.TryTake(effect.Pair.Key.Span, out var deferred, out var deferredSub))
+            var by = DeferredDeletion.Find(_state.Deferred, key.Span, hidden.ModRevision, hidden.Lease);
+            if (by < 0)
             {
-                ApplyToStore(deferred, deletion.Revision, deferredSub);
+                throw new InvalidOperationException($"Revision {revision} creates a key that the replica holds since revision {hidden.ModRevision}.");
             }
+
+            MoveAhead(by, hidden);
         }
 
-        return ApplyToStore(effect, revision, sub);
-    }
-
-    private KeyValue? ApplyToStore(in Effect effect, long revision, int sub)
-    {
-        var key = effect.Pair.Key;
         var previous = effect.PreviousModRevision != 0 ? Supersede(effect, revision) : null;
         Attach(key, previous?.Lease ?? 0, effect.Pair.Lease);
 
@@ -367,15 +464,55 @@ public sealed class Replica : IDisposable
             _putBytes += key.Length + effect.Pair.Value.Length;
         }
 
+        StoreEvent(revision, sub, effect.IsDelete, effect.PreviousModRevision, key);
+        return previous;
+    }
+
+    /// <summary>Takes a pair that a bulk deletion has deleted out of the store before its turn; its event stays behind.</summary>
+    private void MoveAhead(int at, KeyValue pair)
+    {
+        var deletion = _state.Deferred[at];
+        StoreSuperseded(pair.Key, pair, deletion.Revision);
+        TakeOut(pair.Key, pair.Lease);
+        _pending[pair.Key] = null;
+        deletion.StoreMoved(_batch, _value, pair.Key, pair.ModRevision);
+        var deferred = _state.Deferred.ToArray();
+        deferred[at] = deletion with { Moved = deletion.Moved.Add(pair.Key, pair.ModRevision) };
+        _state = _state with { Deferred = deferred };
+    }
+
+    /// <summary>Moves the newest pair of a key, which was deleted at a revision, to the history; returns its size in bytes.</summary>
+    private int TakeOut(ByteString key, ReplicaView view, long revision)
+    {
+        _value.Clear();
+        _value.Varint(revision);
+        var start = _value.Written.Length;
+        view.CopyNewest(key, _value);
+        var (modRevision, lease) = PairCodec.ReadModRevisionAndLease(_value.Written[start..]);
+        _key.Clear();
+        HistoryKey.Write(_key, key.Span, modRevision);
+        _batch.Put(Family.History, _key.Written, _value.Written);
+        TakeOut(key, lease);
+        return key.Length + _value.Written.Length;
+    }
+
+    private void TakeOut(ByteString key, long lease)
+    {
+        Attach(key, lease, 0);
+        _batch.Delete(Family.Latest, key.Span);
+        _deletes++;
+    }
+
+    private void StoreEvent(long revision, int sub, bool isDelete, long previousModRevision, ByteString key)
+    {
         _key.Clear();
         _key.Int64BigEndian(revision);
         _key.Int32BigEndian(sub);
         _value.Clear();
-        _value.Byte(effect.IsDelete ? (byte)1 : (byte)0);
-        _value.Varint(effect.PreviousModRevision);
+        _value.Byte(isDelete ? (byte)1 : (byte)0);
+        _value.Varint(previousModRevision);
         _value.Bytes(key.Span);
         _batch.Put(Family.Events, _key.Written, _value.Written);
-        return previous;
     }
 
     private void Attach(ByteString key, long before, long now)
@@ -402,27 +539,36 @@ public sealed class Replica : IDisposable
 
     private KeyValue Supersede(in Effect effect, long revision)
     {
-        var previous = Superseded(effect, revision);
-        _key.Clear();
-        HistoryKey.Write(_key, effect.Pair.Key.Span, previous.ModRevision);
-        _value.Clear();
-        _value.Varint(revision);
-        PairCodec.Write(_value, previous);
-        _batch.Put(Family.History, _key.Written, _value.Written);
-        return previous;
-    }
-
-    private KeyValue Superseded(in Effect effect, long revision)
-    {
-        var key = effect.Pair.Key;
-        var previous = effect.Previous
-            ?? (_pending.TryGetValue(key, out var pending) ? pending : _current.Find(key, long.MaxValue));
+        var previous = effect.Previous ?? Newest(effect.Pair.Key);
         if (previous is null || previous.ModRevision != effect.PreviousModRevision)
         {
             throw new InvalidOperationException(
                 $"Revision {revision} supersedes a pair of revision {effect.PreviousModRevision}, but the replica holds {previous?.ModRevision ?? 0}.");
         }
 
+        StoreSuperseded(effect.Pair.Key, previous, revision);
         return previous;
+    }
+
+    private void StoreSuperseded(ByteString key, KeyValue pair, long revision)
+    {
+        _key.Clear();
+        HistoryKey.Write(_key, key.Span, pair.ModRevision);
+        _value.Clear();
+        _value.Varint(revision);
+        PairCodec.Write(_value, pair);
+        _batch.Put(Family.History, _key.Written, _value.Written);
+    }
+
+    /// <summary>The newest pair of a key, also one that is deleted and has not left yet.</summary>
+    private KeyValue? Newest(ByteString key)
+    {
+        if (_pending.TryGetValue(key, out var pending))
+        {
+            return pending;
+        }
+
+        using var view = View();
+        return view.FindNewest(key);
     }
 }

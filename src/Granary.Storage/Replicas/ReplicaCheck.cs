@@ -1,5 +1,6 @@
 using System.Text;
 using Google.Protobuf;
+using Granary.Protos;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Replicas;
@@ -82,7 +83,7 @@ public sealed class ReplicaCheck
             }
 
             _pairsWithEvents += pair.ModRevision > State.CompactedRevision ? 1 : 0;
-            if (pair.Lease != 0 && HasLease(pair.Lease) && !IsLeaving(cursor.Key, pair.ModRevision))
+            if (pair.Lease != 0 && HasLease(pair.Lease) && !IsLeaving(cursor.Key, pair))
             {
                 _attachedPairs++;
                 _key.Clear();
@@ -123,6 +124,13 @@ public sealed class ReplicaCheck
     {
         long puts = 0;
         long ends = 0;
+
+        // Of a bulk deletion, pairs may have left that have no event yet.
+        foreach (var deletion in State.Deferred)
+        {
+            ends += deletion.Revision > State.CompactedRevision ? deletion.Moved.Count : 0;
+        }
+
         Each(Family.Events, cursor =>
         {
             var change = StoredEvent.Read(cursor.Key, cursor.Value);
@@ -180,7 +188,7 @@ public sealed class ReplicaCheck
             var lease = LeaseKey.Id(cursor.Key);
             var key = ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
             var held = _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key, withValue: false));
-            if (held is not null && IsLeaving(key.Span, held.ModRevision))
+            if (held is not null && IsLeaving(key.Span, held))
             {
                 return;
             }
@@ -247,18 +255,8 @@ public sealed class ReplicaCheck
     }
 
     /// <summary>Whether a pair has been deleted and only waits to be taken out of the store.</summary>
-    private bool IsLeaving(ReadOnlySpan<byte> key, long modRevision)
-    {
-        foreach (var deletion in State.Deferred)
-        {
-            if (deletion.Hides(key, modRevision))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private bool IsLeaving(ReadOnlySpan<byte> key, KeyValue pair) =>
+        DeferredDeletion.Find(State.Deferred, key, pair.ModRevision, pair.Lease) >= 0;
 
     private bool Has(Family family, ReadOnlySpan<byte> key) => _snapshot.Read(family, key, 0, static (_, _) => string.Empty) is not null;
 

@@ -12,6 +12,8 @@ namespace Granary.Storage.Replicas;
 /// </summary>
 public sealed class ReplicaView : IKeyspaceView, IDisposable
 {
+    private const int EntriesPerLook = 1024;
+
     private readonly IStoreSnapshot _snapshot;
     private readonly Action _onFreed;
     private int _holders = 1;
@@ -69,7 +71,7 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         using var cursor = _snapshot.Scan(Family.LeaseKeys, start.Written, end);
         while (cursor.MoveNext())
         {
-            if (State.Deferred.Count == 0 || Find(ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]), Revision) is not null)
+            if (IsAttached(cursor.Key))
             {
                 return true;
             }
@@ -86,21 +88,38 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         using var cursor = _snapshot.Scan(Family.LeaseKeys, start, LeaseKey.Behind(lease));
         while (keys.Count < max && cursor.MoveNext())
         {
-            var key = ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
-            if (State.Deferred.Count == 0 || Find(key, Revision) is not null)
+            if (IsAttached(cursor.Key))
             {
-                keys.Add(key);
+                keys.Add(ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]));
             }
         }
 
         return keys;
     }
 
+    public int CountAttached(long lease, CancellationToken cancellationToken)
+    {
+        var count = 0;
+        Span<byte> start = stackalloc byte[LeaseKey.Length];
+        LeaseKey.Write(start, lease);
+        using var cursor = _snapshot.Scan(Family.LeaseKeys, start, LeaseKey.Behind(lease));
+        for (var looked = 1; cursor.MoveNext(); looked++)
+        {
+            count += IsAttached(cursor.Key) ? 1 : 0;
+            if (looked % EntriesPerLook == 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+
+        return count;
+    }
+
     public KeyValue? Find(ByteString key, long revision)
     {
-        var latest = FindLatest(key);
+        var latest = FindNewest(key);
         return latest is not null && latest.ModRevision <= revision
-            && !LatestCursor.IsHidden(State.Deferred, key.Span, latest.ModRevision, revision) ? latest
+            && !DeferredDeletion.Hide(State.Deferred, key.Span, latest.ModRevision, latest.Lease, revision) ? latest
             : revision >= Revision ? null
             : FindSuperseded(key, revision);
     }
@@ -117,18 +136,26 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     /// <summary>What changed at the revisions from <paramref name="first"/> to <paramref name="last"/>, in order.</summary>
     public IEnumerable<StoredEvent> Events(long first, long last)
     {
-        // Of what the store has not done with it has some events: all are taken from there instead.
+        var end = last == long.MaxValue ? null : StoredEvent.Key(last + 1, 0);
+        if (State.Deferred.Count == 0)
+        {
+            return EventsInStore(StoredEvent.Key(first, 0), end);
+        }
+
+        // Where a deletion is on its way into the store, the rest of its events comes from there.
         var events = Enumerable.Empty<StoredEvent>();
+        var from = StoredEvent.Key(first, 0);
         foreach (var deletion in State.Deferred)
         {
             if (first <= deletion.Revision && deletion.Revision <= last)
             {
-                events = events.Concat(EventsInStore(first, deletion.Revision - 1)).Concat(deletion.Events());
-                first = deletion.Revision + 1;
+                events = events.Concat(EventsInStore(from, StoredEvent.Key(deletion.Revision, deletion.NextSub)))
+                    .Concat(deletion.Events(_snapshot, State.Deferred));
+                from = StoredEvent.Key(deletion.Revision, deletion.EndSub);
             }
         }
 
-        return first <= last ? events.Concat(EventsInStore(first, last)) : events;
+        return events.Concat(EventsInStore(from, end));
     }
 
     /// <summary>
@@ -167,6 +194,17 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         return message;
     }
 
+    /// <summary>The newest pair of a key that the store shows, also one that is deleted and has not left yet.</summary>
+    internal KeyValue? FindNewest(ByteString key) =>
+        _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
+
+    /// <summary>Writes the newest pair of a key that the store shows to <paramref name="target"/>, as it is stored.</summary>
+    internal void CopyNewest(ByteString key, ByteWriter target) => _snapshot.Read(Family.Latest, key.Span, target, static (stored, target) =>
+    {
+        target.Bytes(stored);
+        return target;
+    });
+
     /// <summary>Gives back one hold.</summary>
     public void Dispose()
     {
@@ -190,28 +228,37 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         return false;
     }
 
-    private IEnumerable<StoredEvent> EventsInStore(long first, long last)
+    private IEnumerable<StoredEvent> EventsInStore(byte[] start, byte[]? end)
     {
-        if (first > last)
+        if (end is not null && start.AsSpan().SequenceCompareTo(end) >= 0)
         {
             yield break;
         }
 
-        var start = StoredEvent.Key(first, 0);
-        using var cursor = _snapshot.Scan(Family.Events, start, last == long.MaxValue ? null : StoredEvent.Key(last + 1, 0));
+        using var cursor = _snapshot.Scan(Family.Events, start, end);
         while (cursor.MoveNext())
         {
             yield return StoredEvent.Read(cursor.Key, cursor.Value);
         }
     }
 
-    private KeyValue? FindLatest(ByteString key) =>
-        _snapshot.Read(Family.Latest, key.Span, key, static (stored, key) => PairCodec.Read(stored, key));
+    /// <summary>Whether a key that the store shows as attached to a lease has not been deleted as one of many.</summary>
+    private bool IsAttached(ReadOnlySpan<byte> leaseKey)
+    {
+        if (State.Deferred.Count == 0)
+        {
+            return true;
+        }
+
+        var key = leaseKey[LeaseKey.Length..];
+        var newest = _snapshot.Read(Family.Latest, key, 0, static (stored, _) => PairCodec.Read(stored, ByteString.Empty, withValue: false));
+        return newest is not null && DeferredDeletion.Find(State.Deferred, key, newest.ModRevision, newest.Lease) < 0;
+    }
 
     /// <summary>The pair of one mod revision, wherever it is by now.</summary>
     private KeyValue FindExactly(ByteString key, long modRevision)
     {
-        var latest = FindLatest(key);
+        var latest = FindNewest(key);
         if (latest?.ModRevision == modRevision)
         {
             return latest;
@@ -230,6 +277,6 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     private KeyValue? FindSuperseded(ByteString key, long revision)
     {
         using var cursor = new SupersededCursor(_snapshot, new KeyRange(key, ByteString.Empty), revision);
-        return cursor.MoveNext() ? cursor.Read(withValue: true) : null;
+        return cursor.MoveNext(CancellationToken.None) ? cursor.Read(withValue: true) : null;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Google.Protobuf;
+using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Storage.Checksums;
 
@@ -20,7 +21,7 @@ public static class StateHash
         var hash = 0u;
         var looked = 0;
         using var cursor = view.Scan(KeyRange.All, revision);
-        while (cursor.MoveNext())
+        while (cursor.MoveNext(cancellationToken))
         {
             if (++looked % PairsPerLook == 0)
             {

@@ -15,6 +15,9 @@ internal sealed class SupersededCursor : IPairCursor
     private byte[] _key = [];
     private bool _started;
 
+    // The entry under the cursor is still to be looked at.
+    private bool _isAhead;
+
     public SupersededCursor(IStoreSnapshot snapshot, KeyRange keys, long revision)
     {
         _revision = revision;
@@ -43,23 +46,17 @@ internal sealed class SupersededCursor : IPairCursor
 
     public ReadOnlySpan<byte> Key => _key;
 
-    public bool MoveNext()
+    public CursorMove MoveNext(ref int budget)
     {
-        if (!_started)
+        while (budget-- > 0)
         {
-            _started = true;
-            if (!_cursor.MoveNext())
+            if (!_isAhead && !(_started ? SeekBehind(_key) : _cursor.MoveNext()))
             {
-                return false;
+                return CursorMove.End;
             }
-        }
-        else if (!SeekBehind(_key))
-        {
-            return false;
-        }
 
-        while (true)
-        {
+            _started = true;
+            _isAhead = false;
             _key = HistoryKey.Key(_cursor.Key);
             if (HistoryKey.ModRevision(_cursor.Key) > _revision)
             {
@@ -68,33 +65,38 @@ internal sealed class SupersededCursor : IPairCursor
                 HistoryKey.Write(_seekKey, _key, _revision);
                 if (!_cursor.Seek(_seekKey.Written))
                 {
-                    return false;
+                    return CursorMove.End;
                 }
 
+                _isAhead = true;
                 continue;
             }
 
             var reader = new ByteReader(_cursor.Value);
             if (_revision < reader.Varint())
             {
-                return true;
-            }
-
-            if (!SeekBehind(_key))
-            {
-                return false;
+                return CursorMove.Pair;
             }
         }
+
+        return CursorMove.Paused;
     }
 
-    public KeyValue Read(bool withValue)
-    {
-        var reader = new ByteReader(_cursor.Value);
-        reader.Varint();
-        return PairCodec.Read(reader.Rest, UnsafeByteOperations.UnsafeWrap(_key), withValue);
-    }
+    public long Lease => PairCodec.ReadModRevisionAndLease(StoredPair).Lease;
+
+    public KeyValue Read(bool withValue) => PairCodec.Read(StoredPair, UnsafeByteOperations.UnsafeWrap(_key), withValue);
 
     public void Dispose() => _cursor.Dispose();
+
+    private ReadOnlySpan<byte> StoredPair
+    {
+        get
+        {
+            var reader = new ByteReader(_cursor.Value);
+            reader.Varint();
+            return reader.Rest;
+        }
+    }
 
     private bool SeekBehind(ReadOnlySpan<byte> key)
     {

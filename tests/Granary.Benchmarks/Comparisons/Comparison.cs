@@ -16,15 +16,7 @@ internal sealed class Comparison(CompareOptions options, TextWriter output)
     {
         foreach (var one in cases)
         {
-            var etcd = new List<LoadResult>();
-            var granary = new List<LoadResult>();
-            for (var round = 0; round < options.Rounds; round++)
-            {
-                etcd.Add(await Measure(Product.Etcd, one, cancellationToken));
-                granary.Add(await Measure(Product.Granary, one, cancellationToken));
-            }
-
-            Write(one, etcd, granary);
+            Write(one, await Rounds<LoadResult>.Run(options.Rounds, one.Title, product => Measure(product, one, cancellationToken)));
         }
     }
 
@@ -33,7 +25,7 @@ internal sealed class Comparison(CompareOptions options, TextWriter output)
         await using var server = await Server.Start(product, cancellationToken);
         var endpoint = new Uri(server.Address);
         await Fill.Run(endpoint, _keys, cancellationToken);
-        var result = await LoadRun.Run(
+        return await LoadRun.Run(
             new LoadOptions
             {
                 Endpoint = endpoint,
@@ -46,22 +38,20 @@ internal sealed class Comparison(CompareOptions options, TextWriter output)
                 ServerProcessId = server.ProcessId,
             },
             cancellationToken);
-        await Console.Error.WriteLineAsync($"{product}, {one.Title}: {result}");
-        return result;
     }
 
-    private void Write(Case one, List<LoadResult> etcd, List<LoadResult> granary)
+    private void Write(Case one, Rounds<LoadResult> rounds)
     {
         output.WriteLine($"### {one.Title}");
         var table = new ComparisonTable(output);
-        table.Row("req/s", "F0", Median.Of(etcd, r => r.RequestsPerSecond), Median.Of(granary, r => r.RequestsPerSecond));
-        table.Row("p50, ms", "F2", Median.Of(etcd, r => r.P50Milliseconds), Median.Of(granary, r => r.P50Milliseconds));
-        table.Row("p99, ms", "F2", Median.Of(etcd, r => r.P99Milliseconds), Median.Of(granary, r => r.P99Milliseconds));
-        table.Row("server CPU, µs/op", "F1", Median.Of(etcd, r => r.ServerCpuMicrosecondsPerRequest!.Value), Median.Of(granary, r => r.ServerCpuMicrosecondsPerRequest!.Value));
-        table.Row("client CPU, µs/op", "F1", Median.Of(etcd, r => r.ClientCpuMicrosecondsPerRequest), Median.Of(granary, r => r.ClientCpuMicrosecondsPerRequest));
-        table.Row("RSS, MB", "F0", Median.Of(etcd, r => r.ServerRssMegabytes!.Value), Median.Of(granary, r => r.ServerRssMegabytes!.Value));
-        table.Row("errors", "F0", etcd.Sum(r => r.Errors), granary.Sum(r => r.Errors));
-        table.Row("CPU used by others, %", "F0", Median.Of(etcd, r => 100 * r.OthersCpuShare), Median.Of(granary, r => 100 * r.OthersCpuShare));
+        rounds.Row(table, "req/s", "F0", r => r.RequestsPerSecond);
+        rounds.Row(table, "p50, ms", "F2", r => r.P50Milliseconds);
+        rounds.Row(table, "p99, ms", "F2", r => r.P99Milliseconds);
+        rounds.Row(table, "server CPU, µs/op", "F1", r => r.ServerCpuMicrosecondsPerRequest!.Value);
+        rounds.Row(table, "client CPU, µs/op", "F1", r => r.ClientCpuMicrosecondsPerRequest);
+        rounds.Row(table, "RSS, MB", "F0", r => r.ServerRssMegabytes!.Value);
+        table.Row("errors", "F0", rounds.Etcd.Sum(r => r.Errors), rounds.Granary.Sum(r => r.Errors));
+        rounds.Row(table, "CPU used by others, %", "F0", r => 100 * r.OthersCpuShare);
         output.WriteLine();
     }
 }

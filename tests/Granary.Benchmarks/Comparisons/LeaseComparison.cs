@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using Google.Protobuf;
 using Granary.Benchmarks.Load;
 using Granary.Protos;
 using Granary.Testing;
@@ -22,8 +20,6 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
     // Requests that are under way on one stream.
     private const int KeepAliveWindow = 200;
     private const int LeasesInMemory = 100_000;
-    private const int KeysOfOneLease = 100_000;
-    private const int KeysPerTxn = 100;
 
     // Longer than all that is measured.
     private const long TtlSeconds = 3600;
@@ -33,32 +29,20 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
 
     public async Task Run(CancellationToken cancellationToken)
     {
-        var etcd = new List<Figures>();
-        var granary = new List<Figures>();
-        for (var round = 0; round < options.Rounds; round++)
-        {
-            etcd.Add(await Measure(Product.Etcd, cancellationToken));
-            granary.Add(await Measure(Product.Granary, cancellationToken));
-        }
-
+        var rounds = await Rounds<Figures>.Run(options.Rounds, "leases", product => Measure(product, cancellationToken));
         output.WriteLine("### Leases");
         var table = new ComparisonTable(output);
-        Row($"grants/s, {Clients} clients", "F0", f => f.Grants.PerSecond);
-        Row("server CPU, µs/grant", "F1", f => f.Grants.ServerCpuMicroseconds);
-        Row($"keep-alives/s, {KeptAliveLeases} leases on {KeepAliveStreams} streams", "F0", f => f.KeepAlives.PerSecond);
-        Row("server CPU, µs/keep-alive", "F1", f => f.KeepAlives.ServerCpuMicroseconds);
-        Row($"revokes/s, {Clients} clients", "F0", f => f.Revokes.PerSecond);
-        Row("server CPU, µs/revoke", "F1", f => f.Revokes.ServerCpuMicroseconds);
-        Row($"RSS of a fresh server with {LeasesInMemory} leases, MB", "F0", f => f.RssMegabytes);
-        Row("bytes more per lease", "F0", f => f.BytesPerLease);
-        Row($"revoking a lease of {KeysOfOneLease} keys, ms", "F0", f => f.Huge.Revoking);
-        Row("slowest put meanwhile, ms", "F0", f => f.Huge.SlowestPut);
-        Row($"deleting {KeysOfOneLease} keys by one range, ms", "F0", f => f.HugeDelete.Revoking);
-        Row("slowest put meanwhile, ms", "F0", f => f.HugeDelete.SlowestPut);
-        Row("CPU used by others, %", "F0", f => 100 * f.OthersCpuShare);
+        rounds.Row(table, $"grants/s, {Clients} clients", "F0", f => f.Grants.PerSecond);
+        rounds.Row(table, "server CPU, µs/grant", "F1", f => f.Grants.ServerCpuMicroseconds);
+        rounds.Row(table, $"keep-alives/s, {KeptAliveLeases} leases on {KeepAliveStreams} streams", "F0", f => f.KeepAlives.PerSecond);
+        rounds.Row(table, "server CPU, µs/keep-alive", "F1", f => f.KeepAlives.ServerCpuMicroseconds);
+        rounds.Row(table, $"revokes/s, {Clients} clients", "F0", f => f.Revokes.PerSecond);
+        rounds.Row(table, "server CPU, µs/revoke", "F1", f => f.Revokes.ServerCpuMicroseconds);
+        rounds.Row(table, $"RSS of a fresh server with {LeasesInMemory} leases, MB", "F0", f => f.RssMegabytes);
+        rounds.Row(table, "bytes more per lease", "F0", f => f.BytesPerLease);
+        LargeDeletionComparison.WriteRows(table, rounds, f => f.ByLease, f => f.ByRange);
+        rounds.Row(table, "CPU used by others, %", "F0", f => 100 * f.OthersCpuShare);
         output.WriteLine();
-
-        void Row(string name, string format, Func<Figures, double> figure) => table.Row(name, format, Median.Of(etcd, figure), Median.Of(granary, figure));
     }
 
     private async Task<Figures> Measure(Product product, CancellationToken cancellationToken)
@@ -79,12 +63,10 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
             var revokes = await Revoke(connections, granted, server.ProcessId, cancellationToken);
 
             // The first one is for the runtimes to be warm.
-            await Huge(connections, RevokeLease, cancellationToken);
-            var huge = await Huge(connections, RevokeLease, cancellationToken);
-            var hugeDelete = await Huge(connections, DeleteKeys, cancellationToken);
-            var figures = new Figures(grants, keepAlives, revokes, rss, perLease, huge, hugeDelete, others.Share());
-            await Console.Error.WriteLineAsync($"{product}: {figures}");
-            return figures;
+            await LargeDeletion.ByLease(connections, cancellationToken);
+            var byLease = await LargeDeletion.ByLease(connections, cancellationToken);
+            var byRange = await LargeDeletion.ByRange(connections, cancellationToken);
+            return new Figures(grants, keepAlives, revokes, rss, perLease, byLease, byRange, others.Share());
         }
         finally
         {
@@ -126,7 +108,7 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
     private static async Task<IReadOnlyList<long>> GrantMany(Connection[] connections, int count, CancellationToken cancellationToken)
     {
         var leases = new long[count];
-        await ForEach(count, async (client, i) => leases[i] = await GrantOne(connections[client % Connections], cancellationToken), cancellationToken);
+        await ManyClients.ForEach(Clients, count, async (client, i) => leases[i] = await GrantOne(connections[client % Connections], cancellationToken), cancellationToken);
         return leases;
     }
 
@@ -136,7 +118,8 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
     private static async Task<Rate> Revoke(Connection[] connections, IReadOnlyList<long> leases, int processId, CancellationToken cancellationToken)
     {
         var watch = Meter.Start(processId);
-        await ForEach(
+        await ManyClients.ForEach(
+            Clients,
             leases.Count,
             async (client, i) => await connections[client % Connections].Lease.LeaseRevokeAsync(
                 new LeaseRevokeRequest { ID = leases[i] }, cancellationToken: cancellationToken),
@@ -189,84 +172,6 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
         return watch.Rate(renewed.Sum());
     }
 
-    /// <summary>Attaches many keys to a lease, then has them deleted at once while one client watches them and another one goes on putting.</summary>
-    private static async Task<HugeDeletion> Huge(
-        Connection[] connections, Func<Connection, long, CancellationToken, Task> delete, CancellationToken cancellationToken)
-    {
-        var lease = await GrantOne(connections[0], cancellationToken);
-        await ForEach(
-            KeysOfOneLease / KeysPerTxn,
-            async (client, txn) =>
-            {
-                var puts = new TxnRequest();
-                for (var i = txn * KeysPerTxn; i < (txn + 1) * KeysPerTxn; i++)
-                {
-                    puts.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = KeyOfLease(i), Value = KeyOfLease(i), Lease = lease } });
-                }
-
-                await connections[client % Connections].Kv.TxnAsync(puts, cancellationToken: cancellationToken);
-            },
-            cancellationToken);
-        using var watch = connections[3].Watch.Watch(cancellationToken: cancellationToken);
-        await watch.RequestStream.WriteAsync(
-            new WatchRequest { CreateRequest = new WatchCreateRequest { Key = KeyOfLease(0), RangeEnd = KeyOfLease(KeysOfOneLease) } }, cancellationToken);
-        await watch.ResponseStream.MoveNext(cancellationToken);
-        using var done = new CancellationTokenSource();
-        var slowest = TimeSpan.Zero;
-        var putting = Task.Run(
-            async () =>
-            {
-                while (!done.IsCancellationRequested)
-                {
-                    var start = Stopwatch.GetTimestamp();
-                    await connections[1].Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("other") }, cancellationToken: cancellationToken);
-                    slowest = TimeSpan.FromTicks(Math.Max(slowest.Ticks, Stopwatch.GetElapsedTime(start).Ticks));
-                }
-            },
-            cancellationToken);
-
-        // Puts are under way before and for a while after.
-        await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
-        slowest = TimeSpan.Zero;
-        var begin = Stopwatch.GetTimestamp();
-        await delete(connections[2], lease, cancellationToken);
-        var revoking = Stopwatch.GetElapsedTime(begin);
-        for (var events = 0; events < KeysOfOneLease; events += watch.ResponseStream.Current.Events.Count)
-        {
-            await watch.ResponseStream.MoveNext(cancellationToken);
-        }
-
-        await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
-        await done.CancelAsync();
-        await putting;
-        return new HugeDeletion(revoking.TotalMilliseconds, slowest.TotalMilliseconds);
-    }
-
-    private static ByteString KeyOfLease(int i) => ByteString.CopyFromUtf8(string.Create(CultureInfo.InvariantCulture, $"of-lease/{i:D8}"));
-
-    private static async Task RevokeLease(Connection connection, long lease, CancellationToken cancellationToken) =>
-        await connection.Lease.LeaseRevokeAsync(new LeaseRevokeRequest { ID = lease }, cancellationToken: cancellationToken);
-
-    private static async Task DeleteKeys(Connection connection, long lease, CancellationToken cancellationToken) =>
-        await connection.Kv.DeleteRangeAsync(
-            new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("of-lease/"), RangeEnd = ByteString.CopyFromUtf8("of-lease0") },
-            cancellationToken: cancellationToken);
-
-    /// <summary>Does something for each number below <paramref name="count"/>, each client one at a time.</summary>
-    private static Task ForEach(int count, Func<int, int, Task> call, CancellationToken cancellationToken)
-    {
-        var next = -1;
-        return Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(
-            async () =>
-            {
-                for (var i = Interlocked.Increment(ref next); i < count; i = Interlocked.Increment(ref next))
-                {
-                    await call(client, i);
-                }
-            },
-            cancellationToken)));
-    }
-
     /// <summary>Time, and the server's CPU time, since it was started.</summary>
     private sealed record Meter(int ProcessId, TimeSpan Cpu, long Begin)
     {
@@ -280,9 +185,6 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
 
     private sealed record Rate(double PerSecond, double ServerCpuMicroseconds);
 
-    /// <summary>Times in milliseconds.</summary>
-    private sealed record HugeDeletion(double Revoking, double SlowestPut);
-
     private sealed record Figures(
-        Rate Grants, Rate KeepAlives, Rate Revokes, double RssMegabytes, double BytesPerLease, HugeDeletion Huge, HugeDeletion HugeDelete, double OthersCpuShare);
+        Rate Grants, Rate KeepAlives, Rate Revokes, double RssMegabytes, double BytesPerLease, LargeDeletion ByLease, LargeDeletion ByRange, double OthersCpuShare);
 }

@@ -22,33 +22,24 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
 
     public async Task Run(CancellationToken cancellationToken)
     {
-        var etcd = new List<Figures>();
-        var granary = new List<Figures>();
-        for (var round = 0; round < options.Rounds; round++)
-        {
-            etcd.Add(await Measure(Product.Etcd, cancellationToken));
-            granary.Add(await Measure(Product.Granary, cancellationToken));
-        }
-
+        var rounds = await Rounds<Figures>.Run(options.Rounds, "watch", product => Measure(product, cancellationToken));
         output.WriteLine("### Watch");
         var table = new ComparisonTable(output);
-        Row("put→event, 1 watcher, p50, ms", "F3", f => f.One.P50);
-        Row("put→event, 1 watcher, p99, ms", "F3", f => f.One.P99);
-        Row("put→event, 100 watchers, p50, ms", "F3", f => f.Hundred.P50);
-        Row("put→event, 100 watchers, p99, ms", "F3", f => f.Hundred.P99);
-        Row($"events/s, {FanOutWatchers} watchers of one key on {FanOutStreams} streams", "F0", f => f.EventsPerSecond);
-        Row("server CPU, µs/event", "F2", f => f.CpuPerEvent);
-        Row($"puts/s, 100 clients, no watcher", "F0", f => f.Without.RequestsPerSecond);
-        Row($"puts/s, 100 clients, {IdleWatchers} idle watchers", "F0", f => f.With.RequestsPerSecond);
-        Row($"{PacedPutsPerSecond} puts/s, no watcher, p50, ms", "F3", f => f.PacedWithout.P50);
-        Row($"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p50, ms", "F3", f => f.PacedWith.P50);
-        Row($"{PacedPutsPerSecond} puts/s, no watcher, p99, ms", "F3", f => f.PacedWithout.P99);
-        Row($"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p99, ms", "F3", f => f.PacedWith.P99);
-        Row("idle watcher, 1000 to a stream, bytes", "F0", f => f.BytesPerWatcher);
-        Row("idle watcher, a stream each, bytes", "F0", f => f.BytesPerStream);
+        rounds.Row(table, "put→event, 1 watcher, p50, ms", "F3", f => f.One.P50);
+        rounds.Row(table, "put→event, 1 watcher, p99, ms", "F3", f => f.One.P99);
+        rounds.Row(table, "put→event, 100 watchers, p50, ms", "F3", f => f.Hundred.P50);
+        rounds.Row(table, "put→event, 100 watchers, p99, ms", "F3", f => f.Hundred.P99);
+        rounds.Row(table, $"events/s, {FanOutWatchers} watchers of one key on {FanOutStreams} streams", "F0", f => f.EventsPerSecond);
+        rounds.Row(table, "server CPU, µs/event", "F2", f => f.CpuPerEvent);
+        rounds.Row(table, $"puts/s, 100 clients, no watcher", "F0", f => f.Without.RequestsPerSecond);
+        rounds.Row(table, $"puts/s, 100 clients, {IdleWatchers} idle watchers", "F0", f => f.With.RequestsPerSecond);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, no watcher, p50, ms", "F3", f => f.PacedWithout.P50);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p50, ms", "F3", f => f.PacedWith.P50);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, no watcher, p99, ms", "F3", f => f.PacedWithout.P99);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p99, ms", "F3", f => f.PacedWith.P99);
+        rounds.Row(table, "idle watcher, 1000 to a stream, bytes", "F0", f => f.BytesPerWatcher);
+        rounds.Row(table, "idle watcher, a stream each, bytes", "F0", f => f.BytesPerStream);
         output.WriteLine();
-
-        void Row(string name, string format, Func<Figures, double> figure) => table.Row(name, format, Median.Of(etcd, figure), Median.Of(granary, figure));
     }
 
     private async Task<Figures> Measure(Product product, CancellationToken cancellationToken)
@@ -88,9 +79,7 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
             streams.ForEach(stream => stream.Dispose());
         }
 
-        var figures = new Figures(one, hundred, eventsPerSecond, cpuPerEvent, without, with, pacedWithout, pacedWith, bytesPerWatcher, bytesPerStream);
-        await Console.Error.WriteLineAsync($"{product}: {figures}");
-        return figures;
+        return new Figures(one, hundred, eventsPerSecond, cpuPerEvent, without, with, pacedWithout, pacedWith, bytesPerWatcher, bytesPerStream);
     }
 
     private static Task<LoadResult> Puts(Uri endpoint, TimeSpan duration, int processId, CancellationToken cancellationToken) => LoadRun.Run(

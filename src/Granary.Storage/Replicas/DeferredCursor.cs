@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using Google.Protobuf;
+using Granary.Storage.Stores;
+
+namespace Granary.Storage.Replicas;
+
+/// <summary>The keys of a bulk deletion that the store has not done with, in their order: those whose pair it still shows, and those whose pair has left.</summary>
+internal sealed class DeferredCursor : IDisposable
+{
+    private readonly DeferredDeletion _deletion;
+    private readonly IStoreSnapshot _snapshot;
+    private readonly IReadOnlyList<DeferredDeletion> _deferred;
+
+    // Over the pairs of the range, or over the keys that are attached to the lease.
+    private readonly IStoreCursor _stored;
+    private ImmutableSortedDictionary<ByteString, long>.Enumerator _moved;
+
+    // The next key of either, null when there is none left.
+    private ByteString? _storedKey;
+    private long _storedModRevision;
+    private long _storedLease;
+    private bool _movedLeft;
+
+    public DeferredCursor(DeferredDeletion deletion, IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred)
+    {
+        _deletion = deletion;
+        _snapshot = snapshot;
+        _deferred = deferred;
+        if (deletion.Deletion.Keys is { } keys)
+        {
+            var start = deletion.Position.IsEmpty ? keys.Start : deletion.Position;
+            _stored = snapshot.Scan(Family.Latest, start.Span, keys.ExclusiveEnd()?.ToByteArray());
+        }
+        else
+        {
+            var start = new ByteWriter();
+            LeaseKey.Write(start, deletion.Deletion.Lease, deletion.Position.Span);
+            _stored = snapshot.Scan(Family.LeaseKeys, start.Written, LeaseKey.Behind(deletion.Deletion.Lease));
+        }
+
+        _moved = deletion.Moved.GetEnumerator();
+        _movedLeft = _moved.MoveNext();
+        MoveStored();
+    }
+
+    public ByteString Key { get; private set; } = ByteString.Empty;
+
+    /// <summary>The mod revision of the pair that was deleted.</summary>
+    public long ModRevision { get; private set; }
+
+    /// <summary>Whether that pair has left already.</summary>
+    public bool IsMoved { get; private set; }
+
+    public bool MoveNext()
+    {
+        if (_movedLeft && (_storedKey is null || _moved.Current.Key.Span.SequenceCompareTo(_storedKey.Span) < 0))
+        {
+            (Key, ModRevision) = _moved.Current;
+            IsMoved = true;
+            _movedLeft = _moved.MoveNext();
+            return true;
+        }
+
+        if (_storedKey is null)
+        {
+            return false;
+        }
+
+        (Key, ModRevision, IsMoved) = (_storedKey, _storedModRevision, false);
+        MoveStored();
+        return true;
+    }
+
+    public void Dispose()
+    {
+        _stored.Dispose();
+        _moved.Dispose();
+    }
+
+    /// <summary>Goes on to the next key whose pair is there and is this deletion's.</summary>
+    private void MoveStored()
+    {
+        while (_stored.MoveNext())
+        {
+            if (_deletion.Deletion.Keys is not null)
+            {
+                (_storedModRevision, _storedLease) = PairCodec.ReadModRevisionAndLease(_stored.Value);
+                if (IsOwn(_stored.Key, _storedModRevision, _storedLease))
+                {
+                    _storedKey = ByteString.CopyFrom(_stored.Key);
+                    return;
+                }
+            }
+            else if (ReadNewest(_stored.Key[LeaseKey.Length..]) && IsOwn(_stored.Key[LeaseKey.Length..], _storedModRevision, _storedLease))
+            {
+                _storedKey = ByteString.CopyFrom(_stored.Key[LeaseKey.Length..]);
+                return;
+            }
+        }
+
+        _storedKey = null;
+    }
+
+    private bool ReadNewest(ReadOnlySpan<byte> key) => _snapshot.Read(Family.Latest, key, this, static (stored, self) =>
+    {
+        (self._storedModRevision, self._storedLease) = PairCodec.ReadModRevisionAndLease(stored);
+        return self;
+    }) is not null;
+
+    private bool IsOwn(ReadOnlySpan<byte> key, long modRevision, long lease) =>
+        DeferredDeletion.Find(_deferred, key, modRevision, lease) is >= 0 and var at
+        && _deferred[at].Revision == _deletion.Revision && _deferred[at].FirstSub == _deletion.FirstSub;
+}
