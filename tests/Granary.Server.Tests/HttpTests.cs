@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 using Google.Protobuf;
 using Granary.Protos;
@@ -146,10 +147,35 @@ public sealed class HttpTests
     }
 
     [Fact]
+    public async Task A_client_that_leaves_its_WebSocket_frees_what_it_watched()
+    {
+        using var counters = new Counters();
+        await using var server = await InProcessServer.Start(Stop);
+        foreach (var says in (bool[])[true, false])
+        {
+            using var socket = new ClientWebSocket();
+            await socket.ConnectAsync(new Uri($"ws://{server.Channel.Target}/v3/watch"), Stop);
+            await socket.SendAsync("""{"create_request":{"key":"Zm9v"}}"""u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, Stop);
+            await socket.ReceiveAsync(new byte[1000], Stop);
+            Assert.Equal(1, counters["granary.watch.watchers"]);
+            if (says)
+            {
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, Stop);
+            }
+            else
+            {
+                socket.Abort();
+            }
+
+            await Eventually.Holds("its watcher is freed", () => Task.FromResult(counters["granary.watch.watchers"] == 0), TimeSpan.FromSeconds(60), Stop);
+        }
+    }
+
+    [Fact]
     public async Task A_fault_in_one_request_is_that_requests_only_and_is_logged_with_its_trace()
     {
         await using var server = await InProcessServer.Start(Stop);
-        var log = new ListLogger<HttpFront>();
+        using var log = new ListLog();
         var front = new HttpFront(
             static _ => throw new InvalidOperationException("a fault of ours"),
             static _ => Task.CompletedTask,
@@ -173,9 +199,13 @@ public sealed class HttpTests
         await server.Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("k") }, cancellationToken: Stop);
     }
 
-    private sealed class ListLogger<T> : ILogger<T>
+    private sealed class ListLog : ILoggerFactory, ILogger
     {
         public List<string> Lines { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("It keeps its lines itself.");
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
@@ -184,5 +214,9 @@ public sealed class HttpTests
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Lines.Add($"{formatter(state, exception)} {exception}");
+
+        public void Dispose()
+        {
+        }
     }
 }
