@@ -160,7 +160,9 @@ public sealed class HttpTests
             Assert.Equal(1, counters["granary.watch.watchers"]);
             if (says)
             {
-                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, Stop);
+                // Returns when the server has agreed.
+                await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Stop);
+                Assert.Equal(WebSocketCloseStatus.NormalClosure, socket.CloseStatus);
             }
             else
             {

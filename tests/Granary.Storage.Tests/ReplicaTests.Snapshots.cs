@@ -93,6 +93,39 @@ public abstract partial class ReplicaTests
                 Assert.NotEmpty(check.Findings);
             }, iter: Iterations);
 
+    // What a lease of that id deletes, once there is one, is what names it: both must be known in the same way.
+    [Fact]
+    public void A_key_whose_lease_is_not_in_the_snapshot_is_attached_to_its_id()
+    {
+        using var place = new StorePlace(onDisk);
+        using var restoredPlace = new StorePlace(onDisk);
+        var original = place.Open();
+        using var replica = new Replica(original);
+        var history = new History(replica);
+        history.Write(new LeaseGrantRequest { ID = 9, TTL = 60 });
+        history.Write(new PutRequest { Key = ByteString.CopyFromUtf8("x"), Lease = 9 });
+        using (var batch = original.CreateBatch())
+        {
+            batch.Delete(Family.Leases, [0, 0, 0, 0, 0, 0, 0, 9]);
+            original.Write(batch);
+        }
+
+        history.Write(Put("y", "1"));
+        var file = Export(replica, OrderingMemory.Default);
+        using var store = restoredPlace.Open();
+        using (var snapshot = SnapshotFile.Open(file))
+        {
+            Assert.Equal(0, SnapshotLoad.Run(snapshot, store, null, Stop).Leases);
+        }
+
+        File.Delete(file);
+        var check = ReplicaCheck.Run(store, null, Stop);
+        Assert.True(check.Found == 0, string.Join('\n', check.Findings));
+        using var restored = new Replica(store);
+        using var view = restored.View();
+        Assert.Equal([ByteString.CopyFromUtf8("x")], view.AttachedKeys(9));
+    }
+
     [Fact]
     public void Alarms_stay_up_through_a_snapshot()
     {

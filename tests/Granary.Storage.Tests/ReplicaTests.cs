@@ -121,6 +121,43 @@ public abstract partial class ReplicaTests(bool onDisk)
     }
 
     [Fact]
+    public async Task A_deletion_waits_for_those_who_wait_for_a_state_without_any_and_nobody_waits_for_what_stays()
+    {
+        using var place = new StorePlace(onDisk);
+        using var replica = new Replica(place.Open());
+        var history = new History(replica, listedDeletions: 0);
+        PutAndDelete();
+        Assert.True(replica.WaitForRoom().IsCompleted);
+        var settled = replica.SettledView(Stop).AsTask();
+        var room = replica.WaitForRoom();
+        Assert.False(room.IsCompleted);
+        while (replica.HasDeferred)
+        {
+            ApplyDeferred(replica, 1);
+        }
+
+        (await settled.WaitAsync(TimeSpan.FromSeconds(60), Stop)).Dispose();
+        await room.WaitAsync(TimeSpan.FromSeconds(60), Stop);
+
+        PutAndDelete();
+        settled = replica.SettledView(Stop).AsTask();
+        room = replica.WaitForRoom();
+        replica.StopDeferred(new InvalidOperationException("the log has failed"));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => settled.WaitAsync(TimeSpan.FromSeconds(60), Stop));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => replica.SettledView(Stop).AsTask());
+        await room.WaitAsync(TimeSpan.FromSeconds(60), Stop);
+        Assert.True(replica.WaitForRoom().IsCompleted);
+
+        void PutAndDelete()
+        {
+            history.Write(Put("ka", "1"));
+            history.Write(Put("kb", "1"));
+            history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+            Assert.True(replica.HasDeferred);
+        }
+    }
+
+    [Fact]
     public async Task Who_waits_for_a_state_without_large_deletions_gets_one_though_there_is_always_a_next()
     {
         using var place = new StorePlace(onDisk);

@@ -39,6 +39,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     private readonly Queue<LargeDeletion> _decided = new();
     private Task _decisions = Task.CompletedTask;
 
+    // Until the replica has room for another one.
+    private Task _room = Task.CompletedTask;
+
     // From now on nothing begins to wait any more.
     private bool _isStopping;
 
@@ -308,12 +311,31 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     private void DecideBeside()
     {
+        if (_undecided.Count == 0 || !_room.IsCompleted)
+        {
+            return;
+        }
+
+        var room = replica.WaitForRoom();
+        if (!room.IsCompleted)
+        {
+            _room = DecideBesideAfter(room);
+            return;
+        }
+
         while (_deciding.Count < MaxDecidingBeside && _undecided.TryDequeue(out var write))
         {
             var large = new LargeDeletion(write, replica.View(), options.MaxBatchChanges);
             _deciding.Add(large);
             _decisions = Task.WhenAll(_decisions, Decide(large));
         }
+    }
+
+    private async Task DecideBesideAfter(Task room)
+    {
+        await room;
+        _room = Task.CompletedTask;
+        DecideBeside();
     }
 
     private async Task Decide(LargeDeletion large)

@@ -403,6 +403,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         }
 
         Log.Failed(_logger, exception);
+        _replica.StopDeferred(new EtcdException(EtcdError.Stopped));
         foreach (var pending in group)
         {
             pending.Fail(new EtcdException(EtcdError.Timeout, outcomeUnknown: true));

@@ -31,6 +31,8 @@ internal sealed class WebSocketCall(HttpContext outer, RequestDelegate gateway)
         try
         {
             await Send(socket, ended.Token);
+
+            // What the client still says is let go.
             await _requests.Reader.CompleteAsync();
             await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ended.Token);
             ended.CancelAfter(ClosingTime);
@@ -45,6 +47,8 @@ internal sealed class WebSocketCall(HttpContext outer, RequestDelegate gateway)
             await ended.CancelAsync();
             await _answers.Reader.CompleteAsync();
             await Task.WhenAll(receiving, serving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _requests.Reader.CompleteAsync();
+            await Agree(socket).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -110,6 +114,16 @@ internal sealed class WebSocketCall(HttpContext outer, RequestDelegate gateway)
         {
             await ended.CancelAsync();
             await _requests.Writer.CompleteAsync();
+        }
+    }
+
+    /// <summary>Tells a client that says it is over that it is.</summary>
+    private static async Task Agree(WebSocket socket)
+    {
+        if (socket.State == WebSocketState.CloseReceived)
+        {
+            using var tooLate = new CancellationTokenSource(ClosingTime);
+            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, tooLate.Token);
         }
     }
 

@@ -64,9 +64,14 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         {
             await server._app.StartAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is SocketException || exception.InnerException is AddressInUseException)
+        catch (Exception exception)
         {
             await server.DisposeAsync();
+            if (exception is not SocketException && exception.InnerException is not AddressInUseException)
+            {
+                throw;
+            }
+
             throw new SettingsException(
                 $"cannot listen on {string.Join(", ", options.ListenClientUrls)}: {(exception.InnerException ?? exception).Message}");
         }

@@ -8,11 +8,13 @@ namespace Granary.Server.Hosting;
 /// </summary>
 internal sealed class Termination : IDisposable
 {
+    private readonly Lock _gate = new();
     private readonly CancellationTokenSource _requested = new();
     private readonly TimeSpan _patience;
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
     private Timer? _tooLate;
+    private bool _isOver;
 
     /// <param name="patience">How long finishing may take.</param>
     public Termination(TimeSpan patience)
@@ -28,8 +30,12 @@ internal sealed class Termination : IDisposable
     {
         _interrupt.Dispose();
         _terminate.Dispose();
-        _tooLate?.Dispose();
-        _requested.Dispose();
+        lock (_gate)
+        {
+            _isOver = true;
+            _tooLate?.Dispose();
+            _requested.Dispose();
+        }
     }
 
     private void Request(PosixSignalContext context)
@@ -41,7 +47,13 @@ internal sealed class Termination : IDisposable
         }
 
         context.Cancel = true;
-        _tooLate = new Timer(_ => Environment.Exit(exitCode), null, _patience, Timeout.InfiniteTimeSpan);
-        _requested.Cancel();
+        lock (_gate)
+        {
+            if (!_isOver)
+            {
+                _tooLate = new Timer(_ => Environment.Exit(exitCode), null, _patience, Timeout.InfiniteTimeSpan);
+                _requested.Cancel();
+            }
+        }
     }
 }

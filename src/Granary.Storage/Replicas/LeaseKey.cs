@@ -7,6 +7,9 @@ internal static class LeaseKey
 {
     public const int Length = 8;
 
+    /// <summary>The value of what was attached to a lease that was not there; else it is empty.</summary>
+    public static ReadOnlySpan<byte> WithoutLease => [1];
+
     public static void Write(ByteWriter target, long lease, ReadOnlySpan<byte> attached = default)
     {
         target.Int64BigEndian(lease);

@@ -37,6 +37,12 @@ public sealed class Replica : IDisposable
 
     // Those who wait for a state in which nothing is deferred.
     private readonly List<TaskCompletionSource<ReplicaView>> _settling = [];
+
+    // Who waits to decide another bulk deletion.
+    private TaskCompletionSource? _room;
+
+    // Why nothing leaves the store any more, if that is so.
+    private Exception? _stopped;
     private ReplicaState _state;
     private bool _rangesChanged;
 
@@ -98,6 +104,7 @@ public sealed class Replica : IDisposable
     /// Holds a state in which no bulk deletion is on its way out of the store, for those who read its families themselves. Waits for those
     /// that are; one that comes after them waits for this.
     /// </summary>
+    /// <exception cref="Exception">What <see cref="StopDeferred"/> was given: some are on their way and will stay so.</exception>
     public async ValueTask<ReplicaView> SettledView(CancellationToken cancellationToken)
     {
         var waiter = new TaskCompletionSource<ReplicaView>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -106,6 +113,11 @@ public sealed class Replica : IDisposable
             if (State.Deferred.Count == 0)
             {
                 return View();
+            }
+
+            if (_stopped is not null)
+            {
+                throw _stopped;
             }
 
             _settling.Add(waiter);
@@ -122,6 +134,39 @@ public sealed class Replica : IDisposable
             }
 
             waiter.TrySetCanceled(cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Waits until another bulk deletion can be applied at once, without others having to leave the store first. A deletion that does not
+    /// wait is applied all the same, but all that is committed with it waits for those others.
+    /// </summary>
+    public Task WaitForRoom()
+    {
+        lock (_publishing)
+        {
+            if (HasRoom || _stopped is not null)
+            {
+                return Task.CompletedTask;
+            }
+
+            return (_room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
+    /// <summary>Nothing is applied any more, so what is on its way out of the store stays there: nobody is to wait for it.</summary>
+    public void StopDeferred(Exception reason)
+    {
+        lock (_publishing)
+        {
+            _stopped = reason;
+            foreach (var waiter in _settling)
+            {
+                waiter.TrySetException(reason);
+            }
+
+            _settling.Clear();
+            ShowRoom();
         }
     }
 
@@ -228,6 +273,11 @@ public sealed class Replica : IDisposable
             if (_state.Deferred.Count == 0)
             {
                 ShowSettled();
+            }
+
+            if (HasRoom)
+            {
+                ShowRoom();
             }
         }
 
@@ -397,6 +447,15 @@ public sealed class Replica : IDisposable
             ApplyDeferred();
             Publish();
         }
+    }
+
+    // Whoever waits for a state without any is not to wait for those that come later.
+    private bool HasRoom => State.Deferred.Count < (_settling.Count > 0 ? 1 : MaxDeferred);
+
+    private void ShowRoom()
+    {
+        _room?.TrySetResult();
+        _room = null;
     }
 
     private void ShowSettled()

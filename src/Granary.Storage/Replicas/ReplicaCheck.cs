@@ -83,7 +83,7 @@ public sealed class ReplicaCheck
             }
 
             _pairsWithEvents += pair.ModRevision > State.CompactedRevision ? 1 : 0;
-            if (pair.Lease != 0 && HasLease(pair.Lease) && !IsLeaving(cursor.Key, pair))
+            if (pair.Lease != 0 && !IsLeaving(cursor.Key, pair))
             {
                 _attachedPairs++;
                 _key.Clear();
@@ -198,7 +198,7 @@ public sealed class ReplicaCheck
             {
                 Find(Family.LeaseKeys, key.Span, $"is attached to lease {lease:x16}, but {(held is null ? "is not there" : $"names lease {held.Lease:x16}")}");
             }
-            else if (!HasLease(lease))
+            else if (!HasLease(lease) && !cursor.Value.SequenceEqual(LeaseKey.WithoutLease))
             {
                 Find(Family.LeaseKeys, key.Span, $"is attached to lease {lease:x16}, which is not there");
             }

@@ -255,7 +255,8 @@ public sealed class SnapshotLoad
         return _written.Read(Family.Latest, key, 0, static (value, _) => value.ToArray());
     }
 
-    // As etcd does: a key may name a lease that is not there, and is attached to nothing then.
+    // A key may name a lease that is not there. It is attached all the same, as it is in etcd from the next start on after a lease of that id
+    // was granted: what a lease deletes is what names it.
     private void Attach(ReadOnlySpan<byte> key, long before, long now)
     {
         if (before == now)
@@ -270,11 +271,11 @@ public sealed class SnapshotLoad
             _batch.Delete(Family.LeaseKeys, _key.Written);
         }
 
-        if (now != 0 && _leases.Contains(now))
+        if (now != 0)
         {
             _key.Clear();
             LeaseKey.Write(_key, now, key);
-            _batch.Put(Family.LeaseKeys, _key.Written, []);
+            _batch.Put(Family.LeaseKeys, _key.Written, _leases.Contains(now) ? [] : LeaseKey.WithoutLease);
         }
     }
 
