@@ -126,7 +126,8 @@ public abstract partial class ReplicaTests(bool onDisk)
         using var place = new StorePlace(onDisk);
         using var replica = new Replica(place.Open());
         var history = new History(replica, listedDeletions: 0);
-        PutAndDelete();
+        PutAndDelete(history);
+        Assert.True(replica.HasDeferred);
         Assert.True(replica.WaitForRoom().IsCompleted);
         var settled = replica.SettledView(Stop).AsTask();
         var room = replica.WaitForRoom();
@@ -139,7 +140,8 @@ public abstract partial class ReplicaTests(bool onDisk)
         (await settled.WaitAsync(TimeSpan.FromSeconds(60), Stop)).Dispose();
         await room.WaitAsync(TimeSpan.FromSeconds(60), Stop);
 
-        PutAndDelete();
+        PutAndDelete(history);
+        Assert.True(replica.HasDeferred);
         settled = replica.SettledView(Stop).AsTask();
         room = replica.WaitForRoom();
         replica.StopDeferred(new InvalidOperationException("the log has failed"));
@@ -147,14 +149,6 @@ public abstract partial class ReplicaTests(bool onDisk)
         await Assert.ThrowsAsync<InvalidOperationException>(() => replica.SettledView(Stop).AsTask());
         await room.WaitAsync(TimeSpan.FromSeconds(60), Stop);
         Assert.True(replica.WaitForRoom().IsCompleted);
-
-        void PutAndDelete()
-        {
-            history.Write(Put("ka", "1"));
-            history.Write(Put("kb", "1"));
-            history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
-            Assert.True(replica.HasDeferred);
-        }
     }
 
     [Fact]
@@ -163,7 +157,7 @@ public abstract partial class ReplicaTests(bool onDisk)
         using var place = new StorePlace(onDisk);
         using var replica = new Replica(place.Open());
         var history = new History(replica, listedDeletions: 0);
-        PutAndDelete();
+        PutAndDelete(history);
         var settled = replica.SettledView(Stop).AsTask();
         using var leaving = new CancellationTokenSource();
         var left = replica.SettledView(leaving.Token).AsTask();
@@ -172,7 +166,7 @@ public abstract partial class ReplicaTests(bool onDisk)
 
         // Nobody takes the first one out of the store before the next one comes.
         Assert.False(settled.IsCompleted);
-        PutAndDelete();
+        PutAndDelete(history);
         var view = await settled.WaitAsync(TimeSpan.FromSeconds(60), Stop);
         Assert.True(replica.HasDeferred);
         Assert.True(view.Revision < history.Model.Revision);
@@ -180,16 +174,16 @@ public abstract partial class ReplicaTests(bool onDisk)
         Assert.Equal(2, replica.OpenViewCount);
         view.Dispose();
         Assert.Equal(1, replica.OpenViewCount);
+    }
 
-        void PutAndDelete()
+    private static void PutAndDelete(History history)
+    {
+        for (var i = 0; i < 10; i++)
         {
-            for (var i = 0; i < 10; i++)
-            {
-                history.Write(Put("k" + i, "v"));
-            }
-
-            history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+            history.Write(Put("k" + i, "v"));
         }
+
+        history.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
     }
 
     [Fact]

@@ -148,20 +148,19 @@ public sealed partial class Replica
     /// <summary>Makes room before a bulk deletion: for it, or for those who wait for a state without one.</summary>
     private void FinishDeferred()
     {
-        bool isAwaited;
+        int room;
         lock (_publishing)
         {
-            isAwaited = _settling.Count > 0;
+            room = Room;
         }
 
-        var left = isAwaited ? 0 : MaxDeferred - 1;
-        if (_state.Deferred.Count <= left)
+        if (_state.Deferred.Count < room)
         {
             return;
         }
 
         Publish();
-        while (_state.Deferred.Count > left)
+        while (_state.Deferred.Count >= room)
         {
             ApplyDeferred();
             Publish();
@@ -220,8 +219,10 @@ public sealed partial class Replica
         _deletes++;
     }
 
-    // Whoever waits for a state without any is not to wait for those that come later.
-    private bool HasRoom => State.Deferred.Count < (_settling.Count > 0 ? 1 : MaxDeferred);
+    // Where so many are deferred there is no room for another: whoever waits for a state without any is not to wait for those that come later.
+    private int Room => _settling.Count > 0 ? 1 : MaxDeferred;
+
+    private bool HasRoom => State.Deferred.Count < Room;
 
     private void ShowRoom()
     {
