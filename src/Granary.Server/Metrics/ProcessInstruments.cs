@@ -28,8 +28,9 @@ internal sealed class ProcessInstruments
 
     private static long OpenFiles() => Directory.Exists("/proc/self/fd") ? Directory.EnumerateFileSystemEntries("/proc/self/fd").LongCount() : 0;
 
+    /// <summary>How many files may be open; 0 where it is not known or there is no limit.</summary>
     // "Max open files  SOFT  HARD  files"; the soft limit may be "unlimited".
-    private static long MaxFiles() =>
+    public static long MaxFiles() =>
         File.Exists(LimitsFile) && File.ReadLines(LimitsFile).FirstOrDefault(static line => line.StartsWith(FilesLimit, StringComparison.Ordinal)) is { } line
         && long.TryParse(line[FilesLimit.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture, out var limit)
             ? limit

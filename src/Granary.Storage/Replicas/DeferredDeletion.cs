@@ -17,9 +17,6 @@ namespace Granary.Storage.Replicas;
 /// <param name="Deletion">Which keys.</param>
 internal sealed record DeferredDeletion(long Revision, int FirstSub, BulkDeletion Deletion)
 {
-    private const byte OfRange = 0;
-    private const byte OfLease = 1;
-
     /// <summary>The first key that the store may still have to do with.</summary>
     public ByteString Position { get; init; } = ByteString.Empty;
 
@@ -71,13 +68,9 @@ internal sealed record DeferredDeletion(long Revision, int FirstSub, BulkDeletio
             var revision = BinaryPrimitives.ReadInt64BigEndian(cursor.Key[Prefix.Length..]);
             var firstSub = BinaryPrimitives.ReadInt32BigEndian(cursor.Key[(Prefix.Length + 8)..]);
             var reader = new ByteReader(cursor.Value);
-            var count = (int)reader.Varint();
             var nextSub = (int)reader.Varint();
             var position = ByteString.CopyFrom(reader.LengthAndBytes());
-            var deletion = reader.Byte() == OfLease
-                ? new BulkDeletion(null, reader.Varint(), count)
-                : new BulkDeletion(new KeyRange(ByteString.CopyFrom(reader.LengthAndBytes()), ByteString.CopyFrom(reader.LengthAndBytes())), 0, count);
-            loaded.Add(new DeferredDeletion(revision, firstSub, deletion)
+            loaded.Add(new DeferredDeletion(revision, firstSub, BulkDeletionCodec.Read(ref reader))
             {
                 Position = position,
                 NextSub = nextSub,
@@ -107,21 +100,9 @@ internal sealed record DeferredDeletion(long Revision, int FirstSub, BulkDeletio
     public void Store(IStoreBatch batch, ByteWriter scratch)
     {
         scratch.Clear();
-        scratch.Varint(Deletion.Count);
         scratch.Varint(NextSub);
         scratch.LengthAndBytes(Position.Span);
-        if (Deletion.Keys is { } keys)
-        {
-            scratch.Byte(OfRange);
-            scratch.LengthAndBytes(keys.Start.Span);
-            scratch.LengthAndBytes(keys.End.Span);
-        }
-        else
-        {
-            scratch.Byte(OfLease);
-            scratch.Varint(Deletion.Lease);
-        }
-
+        BulkDeletionCodec.Write(scratch, Deletion);
         batch.Put(Family.Meta, Key(Prefix, Revision, FirstSub), scratch.Written);
     }
 

@@ -60,8 +60,7 @@ public sealed record CommitsRecord(
 {
     private const byte Put = 0;
     private const byte Delete = 1;
-    private const byte DeleteRange = 2;
-    private const byte DeleteOfLease = 3;
+    private const byte DeleteMany = 2;
 
     /// <summary>Whether it deletes keys that it does not name one by one.</summary>
     public bool HasBulkDeletion => Commits.Any(static commit => commit.Any(static effect => effect.Bulk is not null));
@@ -78,7 +77,8 @@ public sealed record CommitsRecord(
             {
                 if (effect.Bulk is { } bulk)
                 {
-                    EncodeBulk(target, bulk);
+                    target.Byte(DeleteMany);
+                    BulkDeletionCodec.Write(target, bulk);
                     continue;
                 }
 
@@ -128,36 +128,17 @@ public sealed record CommitsRecord(
         return new CommitsRecord(first, commits, changes);
     }
 
-    private static void EncodeBulk(ByteWriter target, BulkDeletion bulk)
-    {
-        if (bulk.Keys is { } keys)
-        {
-            target.Byte(DeleteRange);
-            target.LengthAndBytes(keys.Start.Span);
-            target.LengthAndBytes(keys.End.Span);
-        }
-        else
-        {
-            target.Byte(DeleteOfLease);
-            target.Varint(bulk.Lease);
-        }
-
-        target.Varint(bulk.Count);
-    }
-
     private static Effect DecodeEffect(ref ByteReader reader, long revision)
     {
         var kind = reader.Byte();
-        if (kind > Delete)
+        if (kind == DeleteMany)
         {
-            var bulk = kind switch
-            {
-                DeleteRange => new BulkDeletion(
-                    new KeyRange(ByteString.CopyFrom(reader.LengthAndBytes()), ByteString.CopyFrom(reader.LengthAndBytes())), 0, (int)reader.Varint()),
-                DeleteOfLease => new BulkDeletion(null, reader.Varint(), (int)reader.Varint()),
-                _ => throw new InvalidDataException($"a log record has a change of the unknown kind {kind}"),
-            };
-            return new Effect(true, new KeyValue { ModRevision = revision }, 0, null, bulk);
+            return new Effect(true, new KeyValue { ModRevision = revision }, 0, null, BulkDeletionCodec.Read(ref reader));
+        }
+
+        if (kind > DeleteMany)
+        {
+            throw new InvalidDataException($"a log record has a change of the unknown kind {kind}");
         }
 
         var isDelete = kind == Delete;

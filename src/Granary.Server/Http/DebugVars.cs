@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Text.Json;
+using Granary.Server.Metrics;
+using Granary.Storage.Replicas;
+
+namespace Granary.Server.Http;
+
+/// <summary>
+/// Serves /debug/vars as etcd does: command line, file limit, memory and log of this process, under the names that Go has for them.
+/// Of the memory only what .NET knows as well.
+/// </summary>
+internal static class DebugVars
+{
+    public const string Path = "/debug/vars";
+
+    // Of .NET's, one is a hundred nanoseconds.
+    private const long NanosecondsPerTick = 100;
+
+    public static async Task Serve(HttpContext context)
+    {
+        if (!await PlainText.IsGet(context))
+        {
+            return;
+        }
+
+        var state = context.RequestServices.GetRequiredService<Replica>().State;
+        context.Response.ContentType = "application/json; charset=utf-8";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        json.WriteStartObject();
+        json.WriteStartArray("cmdline");
+        foreach (var argument in Environment.GetCommandLineArgs())
+        {
+            json.WriteStringValue(argument);
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("file_descriptor_limit", ProcessInstruments.MaxFiles());
+        WriteMemory(json);
+        WriteLog(json, state);
+        json.WriteEndObject();
+        await json.FlushAsync(context.RequestAborted);
+    }
+
+    private static void WriteMemory(Utf8JsonWriter json)
+    {
+        var collections = GC.GetGCMemoryInfo();
+        var allocated = GC.GetTotalMemory(forceFullCollection: false);
+        json.WriteStartObject("memstats");
+        json.WriteNumber("Alloc", allocated);
+        json.WriteNumber("TotalAlloc", GC.GetTotalAllocatedBytes());
+        json.WriteNumber("Sys", Environment.WorkingSet);
+        json.WriteNumber("HeapAlloc", allocated);
+        json.WriteNumber("HeapSys", collections.TotalCommittedBytes);
+        json.WriteNumber("HeapInuse", collections.HeapSizeBytes);
+        json.WriteNumber("PauseTotalNs", GC.GetTotalPauseDuration().Ticks * NanosecondsPerTick);
+        json.WriteNumber("NumGC", GC.CollectionCount(0));
+        json.WriteBoolean("EnableGC", true);
+        json.WriteEndObject();
+    }
+
+    // What is ordered by one member is committed by it, and applied before anybody is told.
+    private static void WriteLog(Utf8JsonWriter json, ReplicaState state)
+    {
+        var member = state.MemberId.ToString("x", CultureInfo.InvariantCulture);
+        json.WriteStartObject("raft.status");
+        json.WriteString("id", member);
+        json.WriteNumber("term", state.Term);
+        json.WriteString("vote", member);
+        json.WriteNumber("commit", state.AppliedIndex);
+        json.WriteString("lead", member);
+        json.WriteString("raftState", "StateLeader");
+        json.WriteNumber("applied", state.AppliedIndex);
+        json.WriteStartObject("progress");
+        json.WriteStartObject(member);
+        json.WriteNumber("match", state.AppliedIndex);
+        json.WriteNumber("next", state.AppliedIndex + 1);
+        json.WriteString("state", "StateReplicate");
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteString("leadtransferee", "0");
+        json.WriteEndObject();
+    }
+}
