@@ -72,7 +72,7 @@ internal sealed partial class HttpFront
     private RequestDelegate Find(string path, ListenerPurpose purpose) =>
         purpose.HasFlag(ListenerPurpose.Http) && GatewayRoutes.Owns(path) && _gateway is not null ? _gateway.Serve
         : purpose.HasFlag(ListenerPurpose.Http) && path == "/version" ? VersionEndpoint.Serve
-        : purpose.HasFlag(ListenerPurpose.Http) && path == DebugVars.Path ? DebugVars.Serve
+        : purpose.HasFlag(ListenerPurpose.Http) && path == DebugVarsEndpoint.Path ? DebugVarsEndpoint.Serve
         : !purpose.HasFlag(ListenerPurpose.Monitoring) ? PlainText.NotFound
         : path == MetricsExtensions.Path ? _metrics
         : _health.Find(path) ?? PlainText.NotFound;

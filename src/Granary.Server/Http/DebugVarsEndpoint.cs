@@ -9,7 +9,7 @@ namespace Granary.Server.Http;
 /// Serves /debug/vars as etcd does: command line, file limit, memory and log of this process, under the names that Go has for them.
 /// Of the memory only what .NET knows as well.
 /// </summary>
-internal static class DebugVars
+internal static class DebugVarsEndpoint
 {
     public const string Path = "/debug/vars";
 
