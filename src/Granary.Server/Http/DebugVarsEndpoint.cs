@@ -13,9 +13,6 @@ internal static class DebugVarsEndpoint
 {
     public const string Path = "/debug/vars";
 
-    // Of .NET's, one is a hundred nanoseconds.
-    private const long NanosecondsPerTick = 100;
-
     public static async Task Serve(HttpContext context)
     {
         if (!await PlainText.IsGet(context))
@@ -52,7 +49,7 @@ internal static class DebugVarsEndpoint
         json.WriteNumber("HeapAlloc", allocated);
         json.WriteNumber("HeapSys", collections.TotalCommittedBytes);
         json.WriteNumber("HeapInuse", collections.HeapSizeBytes);
-        json.WriteNumber("PauseTotalNs", GC.GetTotalPauseDuration().Ticks * NanosecondsPerTick);
+        json.WriteNumber("PauseTotalNs", GC.GetTotalPauseDuration().Ticks * TimeSpan.NanosecondsPerTick);
         json.WriteNumber("NumGC", GC.CollectionCount(0));
         json.WriteBoolean("EnableGC", true);
         json.WriteEndObject();
