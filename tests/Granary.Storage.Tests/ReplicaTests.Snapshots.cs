@@ -265,7 +265,7 @@ public abstract partial class ReplicaTests
     {
         var path = Path.Combine(Path.GetTempPath(), $"granary-export-{Guid.NewGuid():N}.db");
         using var view = replica.View();
-        using var export = SnapshotExport.Gather(view, Member, Path.GetTempPath(), memory, Stop).GetAwaiter().GetResult();
+        using var export = SnapshotExport.Gather(view, Member, new TemporarySpace(Path.GetTempPath()), memory, Stop).GetAwaiter().GetResult();
         using var file = File.Create(path);
         using var hash = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
         var buffer = Array.Empty<byte>();

@@ -52,6 +52,9 @@ public sealed class Server : IAsyncDisposable
     /// <summary>Where an etcd listens for peers.</summary>
     public string PeerAddress => $"http://127.0.0.1:{_peerPort}";
 
+    /// <summary>The directory of this server alone, in which its data directory is.</summary>
+    public string Home => _home;
+
     public string DataDirectory => Path.Combine(_home, "data");
 
     public GrpcChannel Channel { get; private set; }
@@ -147,11 +150,18 @@ public sealed class Server : IAsyncDisposable
     }
 
     /// <summary>SIGTERM, and waits until the process is gone; returns its exit code.</summary>
-    public async Task<int> Stop(CancellationToken cancellationToken)
+    public Task<int> Stop(CancellationToken cancellationToken)
+    {
+        Signals.Send(_process ?? throw new InvalidOperationException("The server does not run."), Signals.Terminate);
+        return Ended("SIGTERM", cancellationToken);
+    }
+
+    /// <summary>Waits until the process is gone; returns its exit code.</summary>
+    /// <param name="cause">Why it is to end, for the message of the <see cref="TimeoutException"/> if it does not.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<int> Ended(string cause, CancellationToken cancellationToken)
     {
         var process = _process ?? throw new InvalidOperationException("The server does not run.");
-        Signals.Send(process, Signals.Terminate);
-
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(StopDeadline);
         try
@@ -160,7 +170,7 @@ public sealed class Server : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"{Product} still runs {StopDeadline.TotalSeconds} s after SIGTERM. Its log:\n{Log}");
+            throw new TimeoutException($"{Product} still runs {StopDeadline.TotalSeconds} s after {cause}. Its log:\n{Log}");
         }
 
         var exitCode = process.ExitCode;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
 using Granary.Storage.Replicas;
+using Granary.Storage.Stores;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -10,6 +11,9 @@ namespace Granary.Grains.Hosting;
 /// <summary>Owns the removal of compacted history on this silo: in steps, with pauses, until the replica's compacted revision is reached.</summary>
 public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions options, TimeProvider time, ILogger<CompactionWorker> logger) : BackgroundService
 {
+    // So long a compaction waits that met a full disk.
+    private static readonly TimeSpan FullDiskWait = TimeSpan.FromSeconds(1);
+
     private readonly PhysicalCompaction _compaction = new(replica, options.CompactionBatchLimit);
     private readonly SemaphoreSlim _wake = new(1);
     private readonly Lock _gate = new();
@@ -74,21 +78,36 @@ public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions op
         var start = Stopwatch.GetTimestamp();
         while (true)
         {
-            bool done;
-            lock (_gate)
+            var wait = options.CompactionSleepInterval;
+            try
             {
-                done = _compaction.Step();
+                lock (_gate)
+                {
+                    if (_compaction.Step())
+                    {
+                        break;
+                    }
+                }
+            }
+            catch (StoreFullException)
+            {
+                // Whoever fills the store says so. It goes on by itself when there is room.
+                wait = FullDiskWait;
             }
 
-            if (done)
-            {
-                break;
-            }
-
-            await Task.Delay(options.CompactionSleepInterval, time, stoppingToken);
+            await Task.Delay(wait, time, stoppingToken);
         }
 
-        await Task.Run(_compaction.Reclaim, stoppingToken);
+        try
+        {
+            await Task.Run(_compaction.Reclaim, stoppingToken);
+        }
+        catch (IOException exception)
+        {
+            // What can't be read is gone all the same; its space comes back as the store rewrites its files.
+            Log.NotReclaimed(logger, exception.Message);
+        }
+
         Interlocked.Exchange(ref _lastDone, time.GetUtcNow().ToUnixTimeSeconds());
         lock (_gate)
         {
@@ -103,6 +122,9 @@ public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions op
     {
         [LoggerMessage(1, LogLevel.Information, "Compacted to revision {Revision} in {Elapsed}.")]
         public static partial void Compacted(ILogger logger, long revision, TimeSpan elapsed);
+
+        [LoggerMessage(3, LogLevel.Warning, "The space of what was compacted could not all be given back: {Reason}")]
+        public static partial void NotReclaimed(ILogger logger, string reason);
 
         [LoggerMessage(2, LogLevel.Error, "A compaction was left half-way; it goes on with the next one.")]
         public static partial void Failed(ILogger logger, Exception exception);

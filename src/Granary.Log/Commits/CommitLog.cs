@@ -6,6 +6,7 @@ using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Storage.Replicas;
+using Granary.Storage.Stores;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Log.Commits;
@@ -19,6 +20,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     // How often, and with what, a log that was full is asked whether it has room again when nobody writes.
     private static readonly TimeSpan ShortageCheckInterval = TimeSpan.FromSeconds(1);
     private const int TypicalRecordBytes = 4096;
+
+    private static readonly TimeSpan FullStoreRetryInterval = TimeSpan.FromMilliseconds(100);
 
     private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(100);
 
@@ -46,6 +49,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     // Bytes appended since the replica was last flushed: what a crash would have to replay.
     private long _bytesToReplay;
     private Task _replicaFlush = Task.CompletedTask;
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _flushFailed;
     private volatile string? _failure;
     private volatile string? _shortage;
 
@@ -55,6 +60,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _replica = replica;
         _options = options;
         _logger = logger;
+        replica.WhenFull = WaitForRoom;
         BeginTerm();
         _lastRevision = replica.State.Revision;
         _compactedRevision = replica.State.CompactedRevision;
@@ -67,7 +73,14 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
     public string? Failure => _failure;
 
-    public string? Shortage => _shortage;
+    public Task Failed => _failed.Task;
+
+    public string? Shortage => _shortage ?? Room switch
+    {
+        DiskRoom.Writes => null,
+        DiskRoom.Deletions => "The disk is full but for what is kept for deletions and compactions.",
+        _ => "The disk is full but for what is kept for compactions.",
+    };
 
     /// <summary>Takes over a log whose records have all been applied to the replica, and begins a new term in it.</summary>
     /// <exception cref="LogFullException">There is no room for the record that begins the term.</exception>
@@ -111,7 +124,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         ((IAsyncResult)_replicaFlush).AsyncWaitHandle.WaitOne();
         if (_failure is null)
         {
-            _records.Recycle(_replica.Flush());
+            FlushReplica();
             _records.Close();
         }
     }
@@ -168,7 +181,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         pending.Fail(new EtcdException(EtcdError.Stopped));
     }
 
-    private bool HasDeferred => _failure is null && _replica.HasDeferred;
+    private bool HasDeferred => _failure is null && _replica.HasDeferred && Room != DiskRoom.Compactions;
+
+    private DiskRoom Room => _options.Room?.Invoke() ?? DiskRoom.Writes;
 
     private void Run()
     {
@@ -189,10 +204,15 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                         break;
                     }
 
-                    if (!Monitor.Wait(_gate, _shortage is null ? Timeout.InfiniteTimeSpan : ShortageCheckInterval)
-                        && _records.HasRoomFor(TypicalRecordBytes))
+                    var isShort = _shortage is not null || _flushFailed || Room != DiskRoom.Writes;
+                    if (!Monitor.Wait(_gate, isShort ? ShortageCheckInterval : Timeout.InfiniteTimeSpan))
                     {
-                        _shortage = null;
+                        // What is flushed needs no reserve, and gives segments back.
+                        BeginReplicaFlush();
+                        if (_records.HasRoomFor(TypicalRecordBytes))
+                        {
+                            _shortage = null;
+                        }
                     }
                 }
 
@@ -299,7 +319,15 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             }
         }
 
-        if (_bytesToReplay >= _options.MaxReplayBytes && _replicaFlush.IsCompleted)
+        if (_bytesToReplay >= _options.MaxReplayBytes || Room != DiskRoom.Writes)
+        {
+            BeginReplicaFlush();
+        }
+    }
+
+    private void BeginReplicaFlush()
+    {
+        if (_replicaFlush.IsCompleted && (_bytesToReplay > 0 || _flushFailed))
         {
             _bytesToReplay = 0;
             _replicaFlush = Task.Run(FlushReplica);
@@ -340,6 +368,12 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 if (batch.Term != Term)
                 {
                     waiting.Fail(new EtcdException(EtcdError.LeaderChanged));
+                    return null;
+                }
+
+                if (Room == DiskRoom.Compactions)
+                {
+                    waiting.Fail(new EtcdException(EtcdError.NoSpace));
                     return null;
                 }
 
@@ -384,12 +418,45 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     {
         try
         {
-            _records.Recycle(_replica.Flush());
+            var index = _replica.Flush();
+            _flushFailed = false;
+            _records.Recycle(index);
         }
         catch (Exception exception)
         {
             // The log keeps what is not flushed, until it is full: then writes are refused, and no sooner.
-            Log.ReplicaFlushFailed(_logger, exception);
+            if (!_flushFailed)
+            {
+                _flushFailed = true;
+                Log.ReplicaFlushFailed(_logger, exception);
+            }
+        }
+    }
+
+    /// <summary>
+    /// What is durable in the log cannot be applied, since the disk is full: whoever comes meanwhile is refused, and it is tried again
+    /// and again. The store itself looks for room every few seconds.
+    /// </summary>
+    /// <returns>Whether to try again.</returns>
+    private bool WaitForRoom(StoreFullException exception)
+    {
+        NoteShortage(exception);
+        List<PendingRecord> refused;
+        lock (_gate)
+        {
+            if (!_stopping && _waiting.Count == 0)
+            {
+                Monitor.Wait(_gate, FullStoreRetryInterval);
+            }
+
+            (refused, _waiting) = (_waiting, []);
+            CommitLogMetrics.Pending.Add(-refused.Count);
+            foreach (var pending in refused)
+            {
+                pending.Fail(new EtcdException(_stopping ? EtcdError.Stopped : EtcdError.NoSpace));
+            }
+
+            return !_stopping;
         }
     }
 
@@ -414,11 +481,12 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             pending.Fail(new EtcdException(EtcdError.Stopped));
         }
 
+        _failed.TrySetResult();
         CommitLogMetrics.FailedRecords.Add(group.Count + unwritten.Count);
         CommitLogMetrics.Pending.Add(-unwritten.Count);
     }
 
-    private void NoteShortage(LogFullException exception)
+    private void NoteShortage(Exception exception)
     {
         if (_shortage is null)
         {
@@ -491,7 +559,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Critical, "The commit log failed; nothing is written any more, reads go on. Mend the cause and restart.")]
+        [LoggerMessage(1, LogLevel.Critical, "The commit log failed: nothing can be written any more.")]
         public static partial void Failed(ILogger logger, Exception exception);
 
         [LoggerMessage(2, LogLevel.Error, "Writes are refused until there is space: {Reason}")]

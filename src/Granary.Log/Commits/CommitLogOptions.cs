@@ -10,4 +10,7 @@ public sealed record CommitLogOptions
 
     /// <summary>After so many bytes of log the replica is flushed, and the log before it is recycled.</summary>
     public long MaxReplayBytes { get; init; } = 32 << 20;
+
+    /// <summary>Tells what the disk has room for; null where there is none to fill.</summary>
+    public Func<DiskRoom>? Room { get; init; }
 }

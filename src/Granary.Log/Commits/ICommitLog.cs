@@ -11,7 +11,10 @@ public interface ICommitLog
     /// <summary>Why nothing can be written any more, or null.</summary>
     string? Failure { get; }
 
-    /// <summary>Why nothing can be written for the moment, or null.</summary>
+    /// <summary>Completes when nothing can be written any more: the process is of no use then and is to end.</summary>
+    Task Failed { get; }
+
+    /// <summary>Why nothing that takes space can be written for the moment, or null.</summary>
     string? Shortage { get; }
 
     /// <summary>Puts a batch into the order, makes it durable and applies it.</summary>

@@ -6,6 +6,9 @@ namespace Granary.Log.Segments;
 /// <summary>One open file of the log on a real file system.</summary>
 internal sealed partial class DiskLogFile(SafeFileHandle handle) : ILogFile
 {
+    // Grows while the file is filled for the first time. If the file is ever shorter, somebody cut it, and records went with the end.
+    private long _bytes = RandomAccess.GetLength(handle);
+
     public long Length => RandomAccess.GetLength(handle);
 
     public void Read(Span<byte> bytes, long offset)
@@ -23,7 +26,18 @@ internal sealed partial class DiskLogFile(SafeFileHandle handle) : ILogFile
         }
     }
 
-    public void Write(ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(handle, bytes, offset);
+    public void Write(ReadOnlySpan<byte> bytes, long offset)
+    {
+        // Before writing, which would fill the gap with zeros.
+        var length = RandomAccess.GetLength(handle);
+        if (length < _bytes)
+        {
+            throw new IOException($"The file was cut to {length} bytes while it was in use; it had {_bytes}.");
+        }
+
+        RandomAccess.Write(handle, bytes, offset);
+        _bytes = Math.Max(length, offset + bytes.Length);
+    }
 
     public void Flush()
     {

@@ -17,10 +17,22 @@ public sealed partial class DiskLogFiles : ILogFiles
 
     public static DiskLogFiles Instance { get; } = new();
 
-    public ILogFile Create(string path, long bytes) =>
-        new DiskLogFile(File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, Anything, preallocationSize: bytes));
+    public ILogFile Create(string path, long bytes)
+    {
+        var free = FreeBytes(path);
+        if (free < bytes + SegmentLogOptions.ReservedDiskBytes)
+        {
+            throw new IOException(
+                $"The disk has {free} bytes free: {bytes} are needed, and {SegmentLogOptions.ReservedDiskBytes} are kept for the store.");
+        }
+
+        return new DiskLogFile(File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, Anything, preallocationSize: bytes));
+    }
 
     public ILogFile Open(string path) => new DiskLogFile(File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, Anything));
+
+    /// <summary>What the process may still write to the disk that holds this path.</summary>
+    public static long FreeBytes(string path) => new DriveInfo(Path.GetDirectoryName(Path.GetFullPath(path))!).AvailableFreeSpace;
 
     public void Rename(string path, string newPath) => File.Move(path, newPath, overwrite: true);
 

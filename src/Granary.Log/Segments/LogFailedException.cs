@@ -4,5 +4,5 @@ namespace Granary.Log.Segments;
 public sealed class LogFailedException(string directory, Exception inner)
     : Exception(
         $"Writing the log in {directory} failed: {inner.Message} " +
-        "Whether the last records are durable is unknown until the log is opened anew; restart the process.",
+        "Whether the last records are durable is unknown until the log is opened anew.",
         inner);

@@ -3,6 +3,12 @@ namespace Granary.Log.Segments;
 /// <summary>Settings of a <see cref="SegmentLog"/>.</summary>
 public sealed record SegmentLogOptions
 {
+    /// <summary>
+    /// What no new segment takes from the disk: a store that can't flush can't give old segments back. As much as RocksDB wants to see
+    /// free before it recovers from a full disk (its memtables, 64 MiB), and a little more.
+    /// </summary>
+    public const long ReservedDiskBytes = 72 << 20;
+
     /// <summary>The directory that holds the log's files and nothing else; created when it does not exist.</summary>
     public required string Directory { get; init; }
 

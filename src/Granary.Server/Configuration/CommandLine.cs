@@ -117,6 +117,11 @@ internal static class CommandLine
             await Console.Error.WriteLineAsync($"granary: {exception.Message}");
             return exception.ExitCode;
         }
+        catch (ServerFailedException exception)
+        {
+            await Console.Error.WriteLineAsync($"granary: {exception.Message}");
+            return ServerFailedException.ExitCode;
+        }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             await Console.Error.WriteLineAsync("granary: told to stop before it was ready to serve");

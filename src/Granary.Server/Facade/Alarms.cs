@@ -4,12 +4,19 @@ using Granary.Storage.Replicas;
 
 namespace Granary.Server.Facade;
 
-/// <summary>The alarms of all members: listed, raised and disarmed. What is up holds for everybody, whoever raised it.</summary>
+/// <summary>
+/// The alarms of all members: listed, raised and disarmed. What is up holds for everybody, whoever raised it. A disk without room is an
+/// alarm too, though nothing can be written about it: it is up for as long as that is so.
+/// </summary>
 internal sealed class Alarms(Replica replica, ICommitLog log)
 {
     /// <summary>The alarms that are up, all or of one kind.</summary>
-    public IEnumerable<AlarmMember> Up(AlarmType kind) =>
-        replica.State.Alarms.Where(alarm => kind == AlarmType.None || alarm.Alarm == kind).Select(alarm => alarm.Clone());
+    public IEnumerable<AlarmMember> Up(AlarmType kind = AlarmType.None)
+    {
+        var state = replica.State;
+        AlarmMember[] ofDisk = log.Shortage is null ? [] : [new AlarmMember { MemberID = state.MemberId, Alarm = AlarmType.Nospace }];
+        return state.Alarms.Select(alarm => alarm.Clone()).Union(ofDisk).Where(alarm => kind == AlarmType.None || alarm.Alarm == kind);
+    }
 
     public async Task<AlarmMember> Raise(ulong member, AlarmType kind)
     {

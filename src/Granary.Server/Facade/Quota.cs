@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Google.Protobuf.Collections;
+using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
@@ -8,7 +9,8 @@ using Granary.Storage.Replicas;
 namespace Granary.Server.Facade;
 
 /// <summary>Keeps the store below its quota: what would take it there raises the alarm, which then refuses all that takes space until it is disarmed.</summary>
-internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOptions options, TimeProvider time, ILogger<Quota> logger)
+internal sealed partial class Quota(
+    Replica replica, ICommitLog log, Alarms alarms, ServerOptions options, TimeProvider time, ILogger<Quota> logger)
 {
     // What a pair takes beside its key and value, and a lease as a whole.
     private const int PairBytes = 256;
@@ -25,13 +27,24 @@ internal sealed partial class Quota(Replica replica, Alarms alarms, ServerOption
 
     public ValueTask Check(PutRequest request) => Check(CostOf(request));
 
-    public ValueTask Check(TxnRequest request) => options.QuotaBackendBytes > 0 ? Check(CostOf(request)) : default;
+    public ValueTask Check(TxnRequest request) => Check(CostOf(request));
 
     public ValueTask Check(LeaseGrantRequest _) => Check(LeaseBytes);
 
     private ValueTask Check(long cost)
     {
-        if (options.QuotaBackendBytes <= 0 || cost == 0)
+        if (cost == 0)
+        {
+            return default;
+        }
+
+        // The disk may be full before the quota is reached, by others' files as well. Deletions and compactions go on.
+        if (log.Shortage is not null)
+        {
+            return ValueTask.FromException(new EtcdException(EtcdError.NoSpace));
+        }
+
+        if (options.QuotaBackendBytes <= 0)
         {
             return default;
         }

@@ -13,7 +13,8 @@ namespace Granary.Server.Facade;
 /// Answers one Snapshot: the current state as a database of etcd, in blobs, then the SHA-256 of them. The state is gathered first, one
 /// call at a time, because that takes memory; then it goes out at the client's pace, holding but temporary files.
 /// </summary>
-internal sealed class SnapshotCall(Replica replica, ServerOptions options, LastingCalls lasting, CallErrors errors) : IDisposable
+internal sealed class SnapshotCall(
+    Replica replica, TemporarySpace space, ServerOptions options, LastingCalls lasting, CallErrors errors) : IDisposable
 {
     private const int BlobBytes = 64 << 10;
 
@@ -45,8 +46,7 @@ internal sealed class SnapshotCall(Replica replica, ServerOptions options, Lasti
         {
             using var view = await replica.SettledView(cancellationToken);
             var member = new SnapshotMember(view.State.MemberId, options.Name, options.InitialAdvertisePeerUrls, options.AdvertiseClientUrls);
-            var directory = options.Engine == Engine.Memory ? Path.GetTempPath() : options.EffectiveDataDirectory;
-            return await SnapshotExport.Gather(view, member, directory, cancellationToken);
+            return await SnapshotExport.Gather(view, member, space, cancellationToken);
         }
         catch (IOException exception)
         {

@@ -8,7 +8,7 @@ using Granary.Storage.Replicas;
 namespace Granary.Server.Health;
 
 /// <summary>Knows how this server is: what its alarms say, whether it can read, whether it can write.</summary>
-internal sealed class HealthProbe(Replica replica, ICommitLog log, Keyspace keyspace, TimeProvider time)
+internal sealed class HealthProbe(Replica replica, ICommitLog log, Alarms alarms, Keyspace keyspace, TimeProvider time)
 {
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
@@ -25,9 +25,8 @@ internal sealed class HealthProbe(Replica replica, ICommitLog log, Keyspace keys
         new("non_learner", IsOfLife: false, static _ => new((string?)null)),
     ];
 
-    /// <summary>The alarms that are up. A disk without room is one too, though nothing can be written about it.</summary>
-    public IEnumerable<AlarmType> Alarms =>
-        replica.State.Alarms.Select(alarm => alarm.Alarm).Concat(log.Shortage is null ? [] : [AlarmType.Nospace]).Distinct();
+    /// <summary>The kinds of alarm that are up.</summary>
+    public IEnumerable<AlarmType> Alarms => alarms.Up().Select(static alarm => alarm.Alarm).Distinct();
 
     /// <summary>Reads a key; says why that fails, or null.</summary>
     public async ValueTask<string?> Read(bool serializable, CancellationToken cancellationToken)

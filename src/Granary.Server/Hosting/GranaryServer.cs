@@ -39,13 +39,22 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    // So long a server that can write no more says so to those who ask for its health, before it ends.
+    private static readonly TimeSpan FailureNotice = TimeSpan.FromSeconds(2);
+
     /// <summary>Runs until the process is told to stop, and finishes what is in flight.</summary>
     /// <exception cref="SettingsException">The server cannot start.</exception>
+    /// <exception cref="ServerFailedException">It could write no more, and has stopped.</exception>
     public static async Task Run(ServerOptions options, CancellationToken cancellationToken)
     {
         await using var server = await Start(options, cancellationToken);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, server._app.Lifetime.ApplicationStopping);
-        await Task.Delay(Timeout.Infinite, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await server._storage.Log.Failed.WaitAsync(stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (server._storage.Log.Failure is { } failure)
+        {
+            await Task.Delay(FailureNotice, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new ServerFailedException(failure);
+        }
     }
 
     /// <summary>Starts a server; it serves when this returns, and until it is disposed.</summary>
@@ -59,6 +68,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         var builder = Prepare(options);
         var storage = await opening;
         builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
+        builder.Services.AddSingleton(storage.TemporarySpace);
         var server = new GranaryServer(loggers, storage, Assemble(builder));
         try
         {
@@ -94,8 +104,13 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         await Services.GetRequiredService<LastingCalls>().EndAll();
         await _app.StopAsync(tooLate.Token);
         await _app.DisposeAsync();
+        var failed = _storage.Log.Failure is not null;
         _storage.Dispose();
-        Log.Stopped(_loggers.CreateLogger("Granary"));
+        if (!failed)
+        {
+            Log.Stopped(_loggers.CreateLogger("Granary"));
+        }
+
         _loggers.Dispose();
     }
 

@@ -4,6 +4,7 @@ using Granary.Log.Segments;
 using Granary.Mvcc.Keys;
 using Granary.Server.Configuration;
 using Granary.Storage.Replicas;
+using Granary.Storage.Snapshots;
 using Granary.Storage.Stores.Memory;
 using Granary.Storage.Stores.Rocks;
 
@@ -21,12 +22,13 @@ internal sealed class Storage : IDisposable
     // Keeps a second process out for as long as this one lives; null in memory.
     private readonly DirectoryLock? _lock;
 
-    private Storage(Replica replica, CommitLog log, string place, DirectoryLock? directoryLock)
+    private Storage(Replica replica, CommitLog log, string place, TemporarySpace temporarySpace, DirectoryLock? directoryLock)
     {
         _lock = directoryLock;
         Replica = replica;
         Log = log;
         Place = place;
+        TemporarySpace = temporarySpace;
     }
 
     public Replica Replica { get; }
@@ -36,6 +38,9 @@ internal sealed class Storage : IDisposable
     /// <summary>Where the data is, for people.</summary>
     public string Place { get; }
 
+    /// <summary>Where temporary files may be: they take no room that writes need.</summary>
+    public TemporarySpace TemporarySpace { get; }
+
     public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers)
     {
         var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
@@ -43,7 +48,8 @@ internal sealed class Storage : IDisposable
         if (options.Engine == Engine.Memory)
         {
             var inMemory = new Replica(new MemoryStore());
-            return new Storage(inMemory, CommitLog.Open(new MemoryRecordLog(), inMemory, logOptions, logger), "memory", null);
+            return new Storage(
+                inMemory, CommitLog.Open(new MemoryRecordLog(), inMemory, logOptions, logger), "memory", new TemporarySpace(Path.GetTempPath()), null);
         }
 
         var directory = DataDirectory.Open(options.EffectiveDataDirectory);
@@ -67,7 +73,13 @@ internal sealed class Storage : IDisposable
             }
 
             await verification;
-            return new Storage(replica, CommitLog.Open(segments, replica, logOptions, logger), directory.Path, held);
+            var space = new DiskSpace(directory.Path, store, TimeProvider.System, loggers.CreateLogger<DiskSpace>());
+            return new Storage(
+                replica,
+                CommitLog.Open(segments, replica, logOptions with { Room = space.Room }, logger),
+                directory.Path,
+                new TemporarySpace(directory.Path, space.HasRoomForTemporary),
+                held);
         }
         catch
         {

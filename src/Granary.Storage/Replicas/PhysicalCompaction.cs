@@ -28,6 +28,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
     public bool IsDone => DoneRevision >= replica.State.CompactedRevision;
 
     /// <summary>Removes a little more; true once nothing is left to do.</summary>
+    /// <exception cref="StoreFullException">The disk is full. Nothing was removed; the same step can be tried again.</exception>
     public bool Step()
     {
         using var view = replica.View();
@@ -73,10 +74,10 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
         }
 
         var done = count <= eventsPerStep;
-        _position = done ? (target, 0) : (last!.Value.Revision, last.Value.Sub + 1);
+        (long Revision, int Sub) position = done ? (target, 0) : (last!.Value.Revision, last.Value.Sub + 1);
 
         // The events of the compacted revision itself stay: a watch may still start there.
-        batch.DeleteRange(Family.Events, StoredEvent.Key(0, 0), StoredEvent.Key(Math.Min(_position.Revision, target), 0));
+        batch.DeleteRange(Family.Events, StoredEvent.Key(0, 0), StoredEvent.Key(Math.Min(position.Revision, target), 0));
         if (done)
         {
             var value = new byte[8];
@@ -85,6 +86,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
         }
 
         replica.Store.Write(batch);
+        _position = position;
         StorageMetrics.Compacted.Add(removed);
         StorageMetrics.CompactionStep.Record(Stopwatch.GetElapsedTime(stepStart).TotalMilliseconds);
         if (done)
@@ -98,6 +100,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
     }
 
     /// <summary>Gives the freed space back to the file system.</summary>
+    /// <exception cref="IOException">Not all of it could be given back; the data is as it was.</exception>
     public void Reclaim() => replica.Reclaim(Family.Events, Family.History);
 
     private static long ReadDone(Replica replica)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using Google.Protobuf;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
@@ -54,6 +55,12 @@ public sealed partial class Replica : IDisposable
         _current = NewView(_state);
         Feed = new CommitFeed(_state.Revision, feedBytes);
     }
+
+    /// <summary>
+    /// Asked when the store finds the disk full: waits a while, and says whether to try again. If not, or if there is nobody to ask, the
+    /// failure is the caller's.
+    /// </summary>
+    public Func<StoreFullException, bool>? WhenFull { get; set; }
 
     /// <summary>The newest commits, each there once it is visible.</summary>
     public CommitFeed Feed { get; }
@@ -131,18 +138,11 @@ public sealed partial class Replica : IDisposable
         _rangesChanged = false;
         _membersChanged = false;
         _pending.Clear();
-        lock (_publishing)
+        while (!TryShow(out var full))
         {
-            _store.Write(_batch);
-            Show(_state);
-            if (_state.Deferred.Count == 0)
+            if (WhenFull?.Invoke(full) is not true)
             {
-                ShowSettled();
-            }
-
-            if (HasRoom)
-            {
-                ShowRoom();
+                throw full;
             }
         }
 
@@ -193,6 +193,7 @@ public sealed partial class Replica : IDisposable
     }
 
     /// <summary>Puts the state on stable storage; returns the applied index that is safe there at least.</summary>
+    /// <exception cref="StoreFullException">The disk is full.</exception>
     public long Flush()
     {
         var index = State.AppliedIndex;
@@ -205,6 +206,36 @@ public sealed partial class Replica : IDisposable
         _current.Dispose();
         _batch.Dispose();
         _store.Dispose();
+    }
+
+    private bool TryShow([NotNullWhen(false)] out StoreFullException? full)
+    {
+        lock (_publishing)
+        {
+            try
+            {
+                _store.Write(_batch);
+            }
+            catch (StoreFullException exception)
+            {
+                full = exception;
+                return false;
+            }
+
+            Show(_state);
+            if (_state.Deferred.Count == 0)
+            {
+                ShowSettled();
+            }
+
+            if (HasRoom)
+            {
+                ShowRoom();
+            }
+        }
+
+        full = null;
+        return true;
     }
 
     private void Count()

@@ -31,7 +31,7 @@ public sealed class SnapshotExport : IDisposable
     private readonly PageBuffer _pages = new();
     private IEnumerator<bool>? _steps;
 
-    private SnapshotExport(ReplicaView view, SnapshotMember member, OrderedRecords records, string directory)
+    private SnapshotExport(ReplicaView view, SnapshotMember member, OrderedRecords records, TemporarySpace space)
     {
         _state = view.State;
         _member = member;
@@ -41,7 +41,7 @@ public sealed class SnapshotExport : IDisposable
         _auth = AuthRecords.ReadState(view.Snapshot);
         _users = [.. AuthRecords.Read(view.Snapshot, AuthRecords.User)];
         _roles = [.. AuthRecords.Read(view.Snapshot, AuthRecords.Role)];
-        _leases = new Spool(directory, LeaseSpoolBytes);
+        _leases = new Spool(space, LeaseSpoolBytes);
         Span<byte> lease = stackalloc byte[2 * sizeof(long)];
         foreach (var granted in view.Leases())
         {
@@ -57,18 +57,18 @@ public sealed class SnapshotExport : IDisposable
 
     /// <param name="view">The state; not needed any more when this returns.</param>
     /// <param name="member">Who is named as the member.</param>
-    /// <param name="directory">Where temporary files may be: as large as the data, and gone with the process at the latest.</param>
+    /// <param name="space">Where temporary files may be, as large as the data.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="InvalidDataException">The state contradicts itself.</exception>
     public static Task<SnapshotExport> Gather(
-        ReplicaView view, SnapshotMember member, string directory, CancellationToken cancellationToken) =>
-        Gather(view, member, directory, OrderingMemory.Default, cancellationToken);
+        ReplicaView view, SnapshotMember member, TemporarySpace space, CancellationToken cancellationToken) =>
+        Gather(view, member, space, OrderingMemory.Default, cancellationToken);
 
     internal static async Task<SnapshotExport> Gather(
-        ReplicaView view, SnapshotMember member, string directory, OrderingMemory memory, CancellationToken cancellationToken)
+        ReplicaView view, SnapshotMember member, TemporarySpace space, OrderingMemory memory, CancellationToken cancellationToken)
     {
-        var records = await OrderedRecords.Gather(view.Snapshot, view.CompactedRevision, directory, memory, cancellationToken);
-        var export = new SnapshotExport(view, member, records, directory);
+        var records = await OrderedRecords.Gather(view.Snapshot, view.CompactedRevision, space, memory, cancellationToken);
+        var export = new SnapshotExport(view, member, records, space);
         try
         {
             export.Plan(cancellationToken);

@@ -10,19 +10,25 @@ public interface IStore : IDisposable
     IStoreBatch CreateBatch();
 
     /// <summary>Applies a batch, all or nothing, and empties it.</summary>
+    /// <exception cref="StoreFullException">The disk is full. The batch is kept as it is.</exception>
     void Write(IStoreBatch batch);
 
     /// <summary>The state that all batches so far have made.</summary>
     IStoreSnapshot Snapshot();
 
     /// <summary>Puts all that was written before the call on stable storage, atomically over all families.</summary>
+    /// <exception cref="StoreFullException">The disk is full.</exception>
     void Flush();
 
     /// <summary>Gives back the space of what was deleted in the family. Slow; disturbs nobody.</summary>
+    /// <exception cref="IOException">Not all of it could be given back; the data is as it was.</exception>
     void Reclaim(Family family);
 
     /// <summary>Bytes that the store takes up; never 0.</summary>
     long SizeBytes { get; }
+
+    /// <summary>Bytes that wait in memory to be written to files, roughly.</summary>
+    long UnflushedBytes { get; }
 
     /// <summary>What the store says of itself at this moment.</summary>
     StoreFigures Figures { get; }

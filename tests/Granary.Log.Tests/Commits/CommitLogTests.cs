@@ -16,11 +16,16 @@ namespace Granary.Log.Tests.Commits;
 public sealed class CommitLogTests : IDisposable
 {
     private readonly LogDirectory _directory = new();
-    private readonly Replica _replica = new(new MemoryStore());
+    private readonly FillingStore _store = new();
+    private readonly Replica _replica;
     private volatile bool _failing;
+    private volatile DiskRoom _room = DiskRoom.Writes;
+
+    public CommitLogTests() => _replica = new Replica(_store);
 
     public void Dispose()
     {
+        _store.IsFull = false;
         _replica.Dispose();
         _directory.Dispose();
     }
@@ -95,6 +100,7 @@ public sealed class CommitLogTests : IDisposable
         Assert.Contains(errors, error => error.OutcomeUnknown && error.Error == EtcdError.Timeout);
         Assert.All(errors, error => Assert.True(error.OutcomeUnknown || error.Error == EtcdError.Stopped));
         Assert.Contains(FaultyFiles.Cause, log.Failure, StringComparison.Ordinal);
+        Assert.True(log.Failed.IsCompletedSuccessfully);
         Assert.Equal(3, _replica.State.Revision);
         using var view = _replica.View();
         Assert.NotNull(view.Find(ByteString.CopyFromUtf8("k0"), view.Revision));
@@ -132,6 +138,62 @@ public sealed class CommitLogTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_durable_when_the_store_is_full_is_answered_when_there_is_room_and_who_comes_meanwhile_is_refused()
+    {
+        using var log = Open(new FaultyFiles((_, _) => false));
+        await log.Append(Puts(1));
+        _store.IsFull = true;
+        var durable = log.Append(Puts(1, prefix: "durable"));
+        Assert.True(SpinWait.SpinUntil(() => _store.Refusals > 0, TimeSpan.FromSeconds(60)), "the store was not asked");
+        var late = await Assert.ThrowsAsync<EtcdException>(() => log.Append(Puts(1, prefix: "late")));
+        Assert.Equal((EtcdError.NoSpace, false), (late.Error, late.OutcomeUnknown));
+        Assert.NotNull(log.Shortage);
+        Assert.False(durable.IsCompleted);
+
+        _store.IsFull = false;
+        Assert.Equal(AppendOutcome.Committed, await durable);
+        Assert.Equal(AppendOutcome.Committed, await log.Append(Puts(1, prefix: "later")));
+        Assert.Null(log.Shortage);
+        Assert.Null(log.Failure);
+        Assert.Equal(4, _replica.State.Revision);
+    }
+
+    [Fact]
+    public async Task A_log_that_is_closed_while_its_store_is_full_answers_that_the_outcome_is_unknown_and_has_it_after_the_next_start()
+    {
+        var log = Open(new FaultyFiles((_, _) => false));
+        await log.Append(Puts(1));
+        _store.IsFull = true;
+        var durable = log.Append(Puts(1, prefix: "durable"));
+        Assert.True(SpinWait.SpinUntil(() => _store.Refusals > 0, TimeSpan.FromSeconds(60)), "the store was not asked");
+        log.Dispose();
+        Assert.True((await Assert.ThrowsAsync<EtcdException>(() => durable)).OutcomeUnknown);
+
+        using var again = new Replica(new MemoryStore());
+        using var records = SegmentLog.Open(Options, 0, (index, record) => again.Apply(index, LogRecord.Decode(record)), NullLogger.Instance);
+        again.Publish();
+        Assert.Equal(3, again.State.Revision);
+    }
+
+    [Fact]
+    public async Task Without_any_room_compactions_alone_are_taken()
+    {
+        using var log = Open(new FaultyFiles((_, _) => false));
+        await log.Append(Puts(3));
+        _room = DiskRoom.Compactions;
+        Assert.Equal(EtcdError.NoSpace, (await Assert.ThrowsAsync<EtcdException>(() => log.Append(Puts(1)))).Error);
+        await log.Compact(3);
+        Assert.Equal(3, _replica.State.CompactedRevision);
+
+        // Who wants a deletion is not asked here for its size: puts are refused before they come this far.
+        _room = DiskRoom.Deletions;
+        Assert.NotNull(log.Shortage);
+        Assert.Equal(AppendOutcome.Committed, await log.Append(Puts(1)));
+        _room = DiskRoom.Writes;
+        Assert.Null(log.Shortage);
+    }
+
+    [Fact]
     public async Task A_compaction_is_checked_where_the_order_is_made()
     {
         using var log = Open(new FaultyFiles((_, _) => false));
@@ -159,7 +221,7 @@ public sealed class CommitLogTests : IDisposable
     private CommitLog Open(FaultyFiles files) => CommitLog.Open(
         SegmentLog.Open(Options, _replica.State.AppliedIndex, (_, _) => { }, NullLogger.Instance, files),
         _replica,
-        new CommitLogOptions { InitialRanges = RangeMap.SplitAt([]) },
+        new CommitLogOptions { InitialRanges = RangeMap.SplitAt([]), Room = () => _room },
         NullLogger.Instance);
 
     private CommitBatch Puts(int count, string prefix = "k", int valueBytes = 10)

@@ -10,15 +10,15 @@ namespace Granary.Storage.Snapshots.Ordering;
 /// Finds in the events what pairs do not say: the deletes, and the sub-revisions of pairs that share a revision, where these are not
 /// just their order by key. Of the compacted revision only the last change of each key counts.
 /// </summary>
-internal sealed class EventScan(string directory, int spoolBytes) : IDisposable
+internal sealed class EventScan(TemporarySpace space, int spoolBytes) : IDisposable
 {
     private const int ReadBufferBytes = 64 << 10;
 
     // Per revision: the revision, i64, the number of its pairs, i32, and their sub-revisions in key order, i32 each.
-    private readonly Spool _orders = new(directory, spoolBytes);
+    private readonly Spool _orders = new(space, spoolBytes);
 
     // Revision, i64, sub-revision, i32, bytes of the key, i32, key.
-    private readonly Spool _tombstones = new(directory, spoolBytes);
+    private readonly Spool _tombstones = new(space, spoolBytes);
 
     // The puts of the revision that is being read; their number is bounded by the size of a request.
     private readonly ByteWriter _keys = new();

@@ -14,26 +14,26 @@ internal sealed class OrderedRecords : IDisposable
     // By key: of one revision, what a former part has comes first.
     private readonly List<PairScan> _parts = [];
 
-    private OrderedRecords(string directory, OrderingMemory memory)
+    private OrderedRecords(TemporarySpace space, OrderingMemory memory)
     {
         _memory = memory;
-        Events = new EventScan(directory, memory.SpoolBytes / 2);
+        Events = new EventScan(space, memory.SpoolBytes / 2);
     }
 
     internal EventScan Events { get; }
 
     /// <param name="snapshot">The state; no longer needed afterwards.</param>
     /// <param name="compactedRevision">What cannot be read there or later is left out.</param>
-    /// <param name="directory">Where temporary files may be.</param>
+    /// <param name="space">Where temporary files may be.</param>
     /// <param name="memory">How much memory to take.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<OrderedRecords> Gather(
-        IStoreSnapshot snapshot, long compactedRevision, string directory, OrderingMemory memory, CancellationToken cancellationToken)
+        IStoreSnapshot snapshot, long compactedRevision, TemporarySpace space, OrderingMemory memory, CancellationToken cancellationToken)
     {
-        var records = new OrderedRecords(directory, memory);
+        var records = new OrderedRecords(space, memory);
         try
         {
-            await records.Scan(snapshot, compactedRevision, directory, cancellationToken);
+            await records.Scan(snapshot, compactedRevision, space, cancellationToken);
             return records;
         }
         catch
@@ -54,14 +54,14 @@ internal sealed class OrderedRecords : IDisposable
     }
 
     /// <summary>Reads events and the parts of the keys, all at once. Nobody reads the snapshot any more when this ends, however it does.</summary>
-    private async Task Scan(IStoreSnapshot snapshot, long compactedRevision, string directory, CancellationToken cancellationToken)
+    private async Task Scan(IStoreSnapshot snapshot, long compactedRevision, TemporarySpace space, CancellationToken cancellationToken)
     {
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         List<byte[]> starts = [[], .. KeyParts.Cut(snapshot, _memory.Parts)];
         List<Task> scans = [Start(() => Events.Run(snapshot, compactedRevision, failed.Token))];
         for (var i = 0; i < starts.Count; i++)
         {
-            var part = new PairScan(directory, _memory.SpoolBytes);
+            var part = new PairScan(space, _memory.SpoolBytes);
             var (start, end) = (starts[i], i + 1 < starts.Count ? starts[i + 1] : null);
             _parts.Add(part);
             scans.Add(Start(() => part.Run(snapshot, start, end, compactedRevision, _memory.RunBytes / starts.Count, failed.Token)));

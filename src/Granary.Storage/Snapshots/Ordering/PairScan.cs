@@ -4,10 +4,10 @@ using Granary.Storage.Stores;
 namespace Granary.Storage.Snapshots.Ordering;
 
 /// <summary>Sorts the pairs of one part of the keys into runs by revision. Of one revision, what has the lower key comes first.</summary>
-internal sealed class PairScan(string directory, int spoolBytes) : IDisposable
+internal sealed class PairScan(TemporarySpace space, int spoolBytes) : IDisposable
 {
-    private readonly Spool _data = new(directory, spoolBytes);
-    private readonly Spool _index = new(directory, spoolBytes / 4);
+    private readonly Spool _data = new(space, spoolBytes);
+    private readonly Spool _index = new(space, spoolBytes / 4);
 
     public List<SortedRun> Runs { get; } = [];
 

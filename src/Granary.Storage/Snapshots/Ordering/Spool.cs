@@ -4,14 +4,9 @@ namespace Granary.Storage.Snapshots.Ordering;
 /// Bytes that are written once from front to back and then read from anywhere: in memory up to a bound, beyond it in a file without a
 /// name, which is gone with the process however that ends. One thread writes; when it is done, any number read.
 /// </summary>
-internal sealed class Spool(string directory, int bufferBytes) : IDisposable
+internal sealed class Spool(TemporarySpace space, int bufferBytes) : IDisposable
 {
-    // A temporary file must not take the room that writes need: from time to time it is looked how much is left.
-    private const long MinFreeBytes = 256 << 20;
-    private const long BytesPerLook = 64 << 20;
-
     private readonly byte[] _buffer = new byte[bufferBytes];
-    private long _nextLook = BytesPerLook;
     private int _buffered;
     private long _inFile;
     private FileStream? _file;
@@ -65,23 +60,20 @@ internal sealed class Spool(string directory, int bufferBytes) : IDisposable
 
     private void ToFile()
     {
+        if (space.HasRoom?.Invoke() is false)
+        {
+            throw new IOException($"there is no room in {space.Directory} beyond what is kept for others");
+        }
+
         _file ??= Create();
         RandomAccess.Write(_file.SafeFileHandle, _buffer.AsSpan(0, _buffered), _inFile);
         _inFile += _buffered;
         _buffered = 0;
-        if (_inFile >= _nextLook)
-        {
-            _nextLook = _inFile + BytesPerLook;
-            if (new DriveInfo(directory).AvailableFreeSpace < MinFreeBytes)
-            {
-                throw new IOException($"less than {MinFreeBytes >> 20} MiB are left in {directory}");
-            }
-        }
     }
 
     private FileStream Create()
     {
-        var path = Path.Combine(directory, $"spool-{Guid.NewGuid():N}.tmp");
+        var path = Path.Combine(space.Directory, $"spool-{Guid.NewGuid():N}.tmp");
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,

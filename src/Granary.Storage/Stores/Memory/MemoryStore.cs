@@ -15,6 +15,8 @@ public sealed class MemoryStore : IStore
 
     public long SizeBytes => Interlocked.Read(ref _sizeBytes);
 
+    public long UnflushedBytes => 0;
+
     public StoreFigures Figures => new() { SizeBytes = SizeBytes, InUseBytes = SizeBytes, KeysCount = _families[(int)Family.Latest].Count };
 
     public IStoreBatch CreateBatch() => new Batch();

@@ -79,7 +79,7 @@ public sealed unsafe class RocksStore : IStore
         }
         catch (RocksDbException exception)
         {
-            throw new StoreDamagedException(options.Directory, exception);
+            throw IsFull(exception) ? new StoreFullException(options.Directory, exception) : new StoreDamagedException(options.Directory, exception);
         }
 
         _handles = [.. Families.Select(family => _db.GetColumnFamily(Name(family)).Handle)];
@@ -88,6 +88,8 @@ public sealed unsafe class RocksStore : IStore
 
     public long SizeBytes => Using(() => Math.Max(4096, Sum("rocksdb.live-sst-files-size") + Sum("rocksdb.cur-size-all-mem-tables")));
 
+    public long UnflushedBytes => Using(() => Sum("rocksdb.cur-size-all-mem-tables"));
+
     public StoreFigures Figures => Using(() =>
     {
         var size = SizeBytes;
@@ -95,7 +97,7 @@ public sealed unsafe class RocksStore : IStore
         {
             SizeBytes = size,
             InUseBytes = Math.Min(size, Sum("rocksdb.estimate-live-data-size") + Sum("rocksdb.cur-size-all-mem-tables")),
-            MemtableBytes = Sum("rocksdb.cur-size-all-mem-tables"),
+            MemtableBytes = UnflushedBytes,
             BlockCacheBytes = Property("rocksdb.block-cache-usage", _db.GetColumnFamily(Name(Family.Latest))),
             PendingCompactionBytes = Sum("rocksdb.estimate-pending-compaction-bytes"),
             RunningCompactionsCount = Property("rocksdb.num-running-compactions", _db.GetColumnFamily(Name(Family.Latest))),
@@ -129,7 +131,15 @@ public sealed unsafe class RocksStore : IStore
     public void Write(IStoreBatch batch)
     {
         var native = ((Batch)batch).Native;
-        _db.Write(native, _writeOptions);
+        try
+        {
+            _db.Write(native, _writeOptions);
+        }
+        catch (RocksDbException exception) when (IsFull(exception))
+        {
+            throw new StoreFullException(_directory, exception);
+        }
+
         native.Clear();
     }
 
@@ -142,7 +152,14 @@ public sealed unsafe class RocksStore : IStore
     public void Flush()
     {
         using var options = new FlushOptionsHandle();
-        RocksDbSharp.Native.Instance.rocksdb_flush_cfs(_db.Handle, options.Handle, _handles, _handles.Length);
+        try
+        {
+            RocksDbSharp.Native.Instance.rocksdb_flush_cfs(_db.Handle, options.Handle, _handles, _handles.Length);
+        }
+        catch (RocksDbException exception) when (IsFull(exception))
+        {
+            throw new StoreFullException(_directory, exception);
+        }
     }
 
     public void Reclaim(Family family)
@@ -155,7 +172,13 @@ public sealed unsafe class RocksStore : IStore
         {
             // The last level as well: a compaction by itself may have brought there what a snapshot still held at that time.
             native.rocksdb_compactoptions_set_bottommost_level_compaction(options, ForceBottommostLevel);
+            var errors = BackgroundErrors;
             native.rocksdb_compact_range_cf_opt(_db.Handle, _handles[(int)family], options, (byte*)null, 0, (byte*)null, (nuint)0);
+            if (BackgroundErrors > errors)
+            {
+                // The call itself says nothing of it.
+                throw new IOException($"The files of the store in {_directory} could not all be rewritten: the disk is full, or the file LOG there says why.");
+            }
         }
         finally
         {
@@ -183,8 +206,13 @@ public sealed unsafe class RocksStore : IStore
         _db.Dispose();
     }
 
+    // The binding gives the status as text only, the system's words in it. What fails later fails with the words of the first failure.
+    private static bool IsFull(RocksDbException exception) => exception.Message.Contains("No space left on device", StringComparison.Ordinal);
+
     // RocksDB insists on a family of this name.
     private static string Name(Family family) => family == Family.Meta ? "default" : family.ToString().ToLowerInvariant();
+
+    private long BackgroundErrors => Property("rocksdb.background-errors", _db.GetColumnFamily(Name(Family.Latest)));
 
     private long Sum(string property) => Families.Sum(family => Property(property, _db.GetColumnFamily(Name(family))));
 

@@ -1,0 +1,59 @@
+using System.Runtime.InteropServices;
+
+namespace Granary.Cluster.Tests;
+
+/// <summary>
+/// A small file system in memory, mounted over a directory that nobody uses yet. Others fill it and free it again. Takes root's rights.
+/// </summary>
+internal sealed class SmallDisk : IDisposable
+{
+    private const int Lazily = 2;
+
+    private readonly string _directory;
+
+    private SmallDisk(string directory) => _directory = directory;
+
+    private string Filler => Path.Combine(_directory, "filler");
+
+    public long FreeBytes => new DriveInfo(_directory).AvailableFreeSpace;
+
+    public static SmallDisk Over(string directory, int mebibytes)
+    {
+        if (Mount("tmpfs", directory, "tmpfs", 0, $"size={mebibytes}m") != 0)
+        {
+            Assert.Fail($"no tmpfs could be mounted, which takes root's rights: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+
+        return new SmallDisk(directory);
+    }
+
+    /// <summary>Fills it by a file that is none of the server's, so that no more than this is free.</summary>
+    public void Fill(long leaving)
+    {
+        var block = new byte[256 << 10];
+        using var file = new FileStream(Filler, FileMode.Append);
+        try
+        {
+            while (FreeBytes > leaving)
+            {
+                file.Write(block, 0, (int)Math.Min(block.Length, FreeBytes - leaving));
+                file.Flush();
+            }
+        }
+        catch (IOException)
+        {
+            // Full: the server was faster by a little.
+        }
+    }
+
+    public void Free() => File.Delete(Filler);
+
+    // The server may still run in there.
+    public void Dispose() => Assert.Equal(0, Unmount(_directory, Lazily));
+
+    [DllImport("libc", EntryPoint = "mount", SetLastError = true)]
+    private static extern int Mount(string source, string target, string type, ulong flags, string data);
+
+    [DllImport("libc", EntryPoint = "umount2", SetLastError = true)]
+    private static extern int Unmount(string target, int flags);
+}
