@@ -20,9 +20,14 @@ internal sealed class InProcessServer : IAsyncDisposable
     {
         _server = server;
         _directory = directory;
+        Address = address;
         Channel = Channels.To(address);
         Kv = new KV.KVClient(Channel);
     }
+
+    public string Address { get; }
+
+    public string DataDirectory => Path.Combine(_directory, "data");
 
     public GrpcChannel Channel { get; }
 

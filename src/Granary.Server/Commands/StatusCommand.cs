@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Google.Protobuf;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Granary.Server.Import;
@@ -39,6 +40,7 @@ internal static class StatusCommand
             try
             {
                 status = await server.Maintenance.StatusAsync(new StatusRequest(), cancellationToken: patience.Token);
+                await Read(server, status, patience.Token);
             }
             catch (RpcException exception) when (exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !cancellationToken.IsCancellationRequested)
             {
@@ -57,6 +59,23 @@ internal static class StatusCommand
             return IsWell(status) ? 0 : 1;
         }));
         return command;
+    }
+
+    /// <summary>Reads a key as clients do, and adds to the errors what comes of it.</summary>
+    private static async Task Read(EtcdEndpoint server, StatusResponse status, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await server.Kv.RangeAsync(new RangeRequest { Key = ByteString.CopyFromUtf8("health"), KeysOnly = true }, cancellationToken: cancellationToken);
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.PermissionDenied)
+        {
+            // It can tell who may read what, so it reads.
+        }
+        catch (RpcException exception) when (exception.StatusCode != StatusCode.Cancelled)
+        {
+            status.Errors.Add($"nothing can be read: {exception.Status.Detail}");
+        }
     }
 
     private static bool IsWell(StatusResponse status) => status.Errors.Count == 0;

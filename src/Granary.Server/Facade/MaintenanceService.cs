@@ -2,6 +2,7 @@ using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
+using Granary.Server.Health;
 using Granary.Server.Metrics;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores;
@@ -11,7 +12,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Maintenance service: what this member is like, alarms, checksums, space.</summary>
 internal sealed class MaintenanceService(
-    Replica replica, ICommitLog log, Member member, Alarms alarms, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
+    Replica replica, ICommitLog log, Member member, Alarms alarms, HealthProbe probe, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
     : Maintenance.MaintenanceBase, IDisposable
 {
     // What goes through the whole store is done for one caller at a time.
@@ -37,8 +38,8 @@ internal sealed class MaintenanceService(
             RaftTerm = (ulong)state.Term,
             DowngradeInfo = new DowngradeInfo(),
         };
-        status.Errors.AddRange(state.Alarms.Select(alarm => $"memberID:{alarm.MemberID} alarm:{alarm.Alarm.ToString().ToUpperInvariant()} "));
-        if ((log.Failure ?? log.Shortage) is { } trouble)
+        status.Errors.AddRange(alarms.Up().Select(alarm => $"memberID:{alarm.MemberID} alarm:{alarm.Alarm.ToString().ToUpperInvariant()} "));
+        if ((probe.Failure ?? log.Shortage) is { } trouble)
         {
             status.Errors.Add(trouble);
         }

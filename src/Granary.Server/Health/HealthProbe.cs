@@ -8,20 +8,21 @@ using Granary.Storage.Replicas;
 namespace Granary.Server.Health;
 
 /// <summary>Knows how this server is: what its alarms say, whether it can read, whether it can write.</summary>
-internal sealed class HealthProbe(Replica replica, ICommitLog log, Alarms alarms, Keyspace keyspace, TimeProvider time)
+internal sealed class HealthProbe(
+    Replica replica, ICommitLog log, Alarms alarms, Keyspace keyspace, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
     private static readonly ByteString ProbedKey = ByteString.CopyFromUtf8("health");
 
-    /// <summary>Why nothing can be written any more, or null.</summary>
-    public string? Failure => log.Failure;
+    /// <summary>Why nothing can be written any more, or null: the log failed, or the server stops.</summary>
+    public string? Failure => log.Failure ?? (lifetime.ApplicationStopping.IsCancellationRequested ? EtcdError.Stopped.Text : null);
 
     public IReadOnlyList<HealthCheck> Checks =>
     [
         new("serializable_read", IsOfLife: true, token => Read(serializable: true, token)),
         new("data_corruption", IsOfLife: false, _ => new(replica.State.HasAlarm(AlarmType.Corrupt) ? "alarm activated: CORRUPT" : null)),
-        new("linearizable_read", IsOfLife: false, async token => log.Failure ?? await Read(serializable: false, token)),
+        new("linearizable_read", IsOfLife: false, async token => Failure ?? await Read(serializable: false, token)),
         new("non_learner", IsOfLife: false, static _ => new((string?)null)),
     ];
 

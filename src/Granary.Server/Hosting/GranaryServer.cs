@@ -156,7 +156,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         });
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.UseHealthChecksCache = false)
-            .AddCheck<LogHealthCheck>("log", HealthStatus.Unhealthy);
+            .AddCheck<ReadinessHealthCheck>("readiness", HealthStatus.Unhealthy);
         builder.Services.AddGranaryTracing(options.Tracing);
         return builder;
     }
