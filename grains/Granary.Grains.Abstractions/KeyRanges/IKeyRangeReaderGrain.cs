@@ -7,8 +7,12 @@ namespace Granary.Grains.KeyRanges;
 [Alias("Granary.IKeyRangeReaderGrain")]
 public interface IKeyRangeReaderGrain : IGrainWithIntegerKey
 {
+    /// <summary>The answer; null when it is large and there is no room for it: to be asked for again when the share has been taken.</summary>
+    /// <param name="request">Checked before.</param>
+    /// <param name="share">Of an answer that may be large; without one it is not asked how large it is.</param>
+    /// <param name="cancellationToken">Leaves the scan.</param>
     [Alias("Range")]
-    ValueTask<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken);
+    ValueTask<RangeResponse?> Range(RangeRequest request, AnswerShare? share, CancellationToken cancellationToken);
 
     /// <summary>The next pairs of a range in key order, at the revision that the request names.</summary>
     /// <param name="request">Key, end, revision and keys_only are used.</param>
@@ -18,7 +22,7 @@ public interface IKeyRangeReaderGrain : IGrainWithIntegerKey
     [Alias("ReadChunk")]
     ValueTask<RangeChunk> ReadChunk(RangeRequest request, ByteString from, int maxPairs, CancellationToken cancellationToken);
 
-    /// <summary>A txn whose operations are all ranges, from one state.</summary>
+    /// <summary>A txn whose operations are all ranges, from one state. Its answer and its share are as those of <see cref="Range"/>.</summary>
     [Alias("Txn")]
-    ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
+    ValueTask<TxnResponse?> Txn(TxnRequest request, AnswerShare? share, CancellationToken cancellationToken);
 }

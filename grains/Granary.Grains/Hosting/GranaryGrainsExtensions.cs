@@ -28,6 +28,7 @@ public static class GranaryGrainsExtensions
         services.AddSingleton(options);
         services.AddSingleton<LatchTable>();
         services.AddSingleton(new ScanSlots(2 * Environment.ProcessorCount, options.MaxWaitingScans));
+        services.AddSingleton(new AnswerBudget(options.AnswerMemoryBytes, Environment.ProcessorCount));
         services.AddSingleton<CompactionWorker>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CompactionWorker>());
         services.AddSingleton(options.AutoCompaction);

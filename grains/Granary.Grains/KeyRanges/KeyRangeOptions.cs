@@ -28,6 +28,9 @@ public sealed record KeyRangeOptions
     /// <summary>Long scans that may wait for their turn; one more is answered "too many requests".</summary>
     public int MaxWaitingScans { get; init; } = 1000;
 
+    /// <summary>Bytes of memory that large answers may take before a further one waits.</summary>
+    public long AnswerMemoryBytes { get; init; } = 1 << 30;
+
     /// <summary>Events that one step of a compaction removes.</summary>
     public int CompactionBatchLimit { get; init; } = 1000;
 

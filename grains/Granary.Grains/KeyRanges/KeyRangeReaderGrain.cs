@@ -17,7 +17,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
     // Of one chunk of a stream.
     private const int EntriesPerTurn = 4096;
 
-    public ValueTask<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken)
+    public ValueTask<RangeResponse?> Range(RangeRequest request, AnswerShare? share, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
         using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
@@ -44,7 +44,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
             }
         }
 
-        return new(GoOn(view, evaluation, start, cancellationToken));
+        return new(GoOn(view, evaluation, share, start, cancellationToken));
     }
 
     public ValueTask<RangeChunk> ReadChunk(RangeRequest request, ByteString from, int maxPairs, CancellationToken cancellationToken)
@@ -73,21 +73,31 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
         return new(GoOn(evaluation, cancellationToken));
     }
 
-    public ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
+    public ValueTask<TxnResponse?> Txn(TxnRequest request, AnswerShare? share, CancellationToken cancellationToken)
     {
         using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
         return IsShort(request) ? new(Evaluate()) : new(Scan(Evaluate, cancellationToken));
 
-        TxnResponse Evaluate()
+        TxnResponse? Evaluate()
         {
-            using var view = replica.View();
-            var response = new BatchEvaluation(view).Txn(request, cancellationToken);
-            KeyRangeMetrics.Txns.Add(1);
-            return response;
+            var bytes = 0L;
+            try
+            {
+                using var view = replica.View();
+                var response = new BatchEvaluation(view) { OnRead = more => MustHaveRoom(share, bytes += more) }.Txn(request, cancellationToken);
+                KeyRangeMetrics.Txns.Add(1);
+                share?.EndReading();
+                return response;
+            }
+            catch (NoRoomException)
+            {
+                return null;
+            }
         }
     }
 
-    private async Task<RangeResponse> GoOn(ReplicaView view, RangeEvaluation evaluation, long start, CancellationToken cancellationToken)
+    private async Task<RangeResponse?> GoOn(
+        ReplicaView view, RangeEvaluation evaluation, AnswerShare? share, long start, CancellationToken cancellationToken)
     {
         using (view)
         using (evaluation)
@@ -98,14 +108,46 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
                     do
                     {
                         cancellationToken.ThrowIfCancellationRequested();
+                        if (!HasRoom(share, evaluation.Bytes))
+                        {
+                            return null;
+                        }
                     }
                     while (!evaluation.Step(EntriesPerStep));
 
+                    share?.GrowTo(evaluation.Bytes);
+                    share?.EndReading();
                     Count(start);
                     return evaluation.Response();
                 },
                 cancellationToken);
         }
+    }
+
+    /// <summary>Whether an answer that has become so large may go on. Nothing of it is held while it waits: it is read anew.</summary>
+    private static bool HasRoom(AnswerShare? share, long bytes)
+    {
+        if (share is null || (bytes > AnswerBudget.SmallBytes && !share.TryTake()))
+        {
+            return share is null;
+        }
+
+        share.GrowTo(bytes);
+        return true;
+    }
+
+    private static void MustHaveRoom(AnswerShare? share, long bytes)
+    {
+        if (!HasRoom(share, bytes))
+        {
+            throw new NoRoomException();
+        }
+    }
+
+    private static void Count(long start)
+    {
+        KeyRangeMetrics.Ranges.Add(1);
+        KeyRangeMetrics.Range.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     private async Task<RangeChunk> GoOn(ChunkEvaluation evaluation, CancellationToken cancellationToken)
@@ -125,12 +167,6 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
                 },
                 cancellationToken);
         }
-    }
-
-    private static void Count(long start)
-    {
-        KeyRangeMetrics.Ranges.Add(1);
-        KeyRangeMetrics.Range.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     private static bool IsShort(TxnRequest request) =>
@@ -155,4 +191,6 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
             KeyRangeMetrics.ActiveScans.Add(-1);
         }
     }
+
+    private sealed class NoRoomException : Exception;
 }

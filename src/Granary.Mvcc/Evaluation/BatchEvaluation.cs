@@ -38,6 +38,9 @@ public sealed class BatchEvaluation
         FirstRevision = committed.Revision + 1;
     }
 
+    /// <summary>Told how many bytes more have been read for the answers; may give up by throwing.</summary>
+    public Action<long>? OnRead { get; init; }
+
     /// <summary>The revision of the first commit; the others follow it without a gap.</summary>
     public long FirstRevision { get; private set; }
 
@@ -551,7 +554,7 @@ public sealed class BatchEvaluation
             ReliesOnFirstRevision = true;
         }
 
-        return RangeEvaluation.Run(request, _view, cancellationToken);
+        return RangeEvaluation.Run(request, _view, cancellationToken, OnRead);
     }
 
     private sealed class TxnPath(bool succeeded, RepeatedField<RequestOp> ops)

@@ -23,6 +23,12 @@ public sealed class RangeEvaluation : IDisposable
     private IPairCursor? _cursor;
     private long _count;
 
+    // So much one step reads at most, however few entries that are.
+    private const long BytesPerStep = 1 << 20;
+
+    // Of a pair in memory, beside its key and value.
+    private const int PairBytes = 160;
+
     /// <exception cref="EtcdException">The revision is compacted or in the future.</exception>
     public RangeEvaluation(RangeRequest request, IKeyspaceView view)
     {
@@ -45,22 +51,35 @@ public sealed class RangeEvaluation : IDisposable
             : request.Limit + 1;
     }
 
+    /// <summary>Bytes that the pairs read so far take in memory, roughly.</summary>
+    public long Bytes { get; private set; }
+
     public static bool HasFilter(RangeRequest request) =>
         (request.MinModRevision | request.MaxModRevision | request.MinCreateRevision | request.MaxCreateRevision) != 0;
 
     /// <summary>The whole answer in one go. Its header names the state's revision.</summary>
-    public static RangeResponse Run(RangeRequest request, IKeyspaceView view, CancellationToken cancellationToken)
+    /// <param name="request">What to read.</param>
+    /// <param name="view">The state.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="onBytes">Told from time to time how many bytes more have been read; may give up by throwing.</param>
+    public static RangeResponse Run(RangeRequest request, IKeyspaceView view, CancellationToken cancellationToken, Action<long>? onBytes = null)
     {
         using var evaluation = new RangeEvaluation(request, view);
-        while (!evaluation.Step(1024))
+        var told = 0L;
+        bool done;
+        do
         {
             cancellationToken.ThrowIfCancellationRequested();
+            done = evaluation.Step(1024);
+            onBytes?.Invoke(evaluation.Bytes - told);
+            told = evaluation.Bytes;
         }
+        while (!done);
 
         return evaluation.Response();
     }
 
-    /// <summary>Looks at up to <paramref name="maxEntries"/> further entries, pairs or not; true once all have been seen.</summary>
+    /// <summary>Looks at up to <paramref name="maxEntries"/> further entries, pairs or not, less when they are large; true once all have been seen.</summary>
     public bool Step(int maxEntries)
     {
         var keys = new KeyRange(_request.Key, _request.RangeEnd);
@@ -71,7 +90,7 @@ public sealed class RangeEvaluation : IDisposable
                 _count = 1;
                 if (!_request.CountOnly)
                 {
-                    _pairs.Add(pair);
+                    Add(pair);
                 }
             }
 
@@ -85,11 +104,16 @@ public sealed class RangeEvaluation : IDisposable
 
         _cursor ??= _view.Scan(keys, _revision);
         CursorMove move;
+        var enough = Bytes + BytesPerStep;
         while ((move = _cursor.MoveNext(ref maxEntries)) == CursorMove.Pair)
         {
             if (_count++ < _fetchLimit)
             {
-                _pairs.Add(_cursor.Read(_readsValues));
+                Add(_cursor.Read(_readsValues));
+                if (Bytes >= enough)
+                {
+                    return false;
+                }
             }
         }
 
@@ -128,6 +152,12 @@ public sealed class RangeEvaluation : IDisposable
     }
 
     public void Dispose() => _cursor?.Dispose();
+
+    private void Add(KeyValue pair)
+    {
+        _pairs.Add(pair);
+        Bytes += PairBytes + pair.Key.Length + pair.Value.Length;
+    }
 
     /// <summary>The pair without its value: itself if it has none, else a copy.</summary>
     public static KeyValue WithoutValue(KeyValue pair) => pair.Value.IsEmpty ? pair : new KeyValue

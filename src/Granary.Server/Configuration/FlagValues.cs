@@ -10,6 +10,11 @@ internal static class FlagValues
             ? value
             : throw new FormatException($"\"{text}\" is not a positive number");
 
+    public static long PositiveLong(string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value > 0
+            ? value
+            : throw new FormatException($"\"{text}\" is not a positive number");
+
     public static uint UnsignedInt(string text) =>
         uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
             ? value

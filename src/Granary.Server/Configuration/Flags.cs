@@ -56,6 +56,8 @@ internal static class Flags
             (o, v) => o with { WatchProgressNotifyInterval = ProgressInterval(v) }),
         new("watch-stream-buffer-bytes", "Events that wait in memory for one slow watch stream; more is read again from history (default: 1048576).",
             (o, v) => o with { WatchStreamBufferBytes = FlagValues.PositiveInt(v) }, IsOwn: true),
+        new("answer-memory-bytes", "Memory that large answers may take together; a further one waits its turn (default: 1 GiB, or a quarter of the memory if that is less).",
+            (o, v) => o with { AnswerMemoryBytes = FlagValues.PositiveLong(v) }, IsOwn: true),
         new("initial-range-splits", "Keys at which a new keyspace parts into ranges, comma-separated (default: none, one range).",
             (o, v) => o with { InitialRangeSplits = FlagValues.List(v) }, IsOwn: true),
         new("log-level", "debug, info, warn, error, panic or fatal (default: info).", (o, v) => o with { LogLevel = Level(v) }),

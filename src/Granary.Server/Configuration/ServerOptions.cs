@@ -69,6 +69,9 @@ internal sealed record ServerOptions
     /// <summary>Bytes of events that wait for a client to read them, per watch stream; what is beyond is read again from history.</summary>
     public int WatchStreamBufferBytes { get; init; } = 1 << 20;
 
+    /// <summary>Bytes of memory that large answers may take before a further one waits: 1 GiB, or a quarter of the machine's memory if that is less.</summary>
+    public long AnswerMemoryBytes { get; init; } = Math.Min(1L << 30, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
+
     /// <summary>Keys at which the keyspace of a cluster that is founded now parts into ranges.</summary>
     public IReadOnlyList<string> InitialRangeSplits { get; init; } = [];
 

@@ -8,9 +8,22 @@ namespace Granary.Server.Facade;
 /// <summary>Requests of the KV service on their way to the grains that serve them, and their answers complete. Shapes are checked before.</summary>
 internal sealed class Keyspace(GrainRouter router, Member member)
 {
-    public async Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken)
+    /// <summary>A range whose answer is known to be small.</summary>
+    public Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken) => Range(request, share: null, cancellationToken);
+
+    /// <param name="request">Checked before.</param>
+    /// <param name="share">Of an answer that may be large.</param>
+    /// <param name="cancellationToken">Of the call.</param>
+    public async Task<RangeResponse> Range(RangeRequest request, AnswerShare? share, CancellationToken cancellationToken)
     {
-        var response = await router.Reader(request.Key).Range(request, cancellationToken);
+        var reader = router.Reader(request.Key);
+        var response = await reader.Range(request, share, cancellationToken);
+        if (response is null)
+        {
+            await share!.Take(cancellationToken);
+            response = (await reader.Range(request, share, cancellationToken))!;
+        }
+
         member.Complete(response.Header);
         return response;
     }
@@ -31,12 +44,22 @@ internal sealed class Keyspace(GrainRouter router, Member member)
         return response;
     }
 
-    public async Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
+    /// <summary>A txn whose answer is known to be small.</summary>
+    public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) => Txn(request, share: null, cancellationToken);
+
+    /// <inheritdoc cref="Range(RangeRequest, AnswerShare?, CancellationToken)"/>
+    public async Task<TxnResponse> Txn(TxnRequest request, AnswerShare? share, CancellationToken cancellationToken)
     {
-        TxnResponse response;
+        TxnResponse? response;
         if (IsReadOnly(request))
         {
-            response = await router.Reader(FirstKey(request)).Txn(request, cancellationToken);
+            var reader = router.Reader(FirstKey(request));
+            response = await reader.Txn(request, share, cancellationToken);
+            if (response is null)
+            {
+                await share!.Take(cancellationToken);
+                response = (await reader.Txn(request, share, cancellationToken))!;
+            }
         }
         else if (router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range)
         {

@@ -1,3 +1,4 @@
+using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
@@ -9,18 +10,22 @@ namespace Granary.Server.Facade;
 
 /// <summary>The KV service: checks the shape of requests and gives them to the keyspace with the call's token.</summary>
 internal sealed class KvService(
-    Keyspace keyspace, GrainRouter router, Member member, RequestSize size, Quota quota, CallErrors errors, ServerOptions options) : KV.KVBase
+    Keyspace keyspace, GrainRouter router, Member member, RequestSize size, Quota quota, AnswerBudget budget, CallErrors errors, ServerOptions options) : KV.KVBase
 {
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {
         CallErrors.ThrowIf(RequestChecks.Check(request));
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/Range");
+        var share = request.RangeEnd.IsEmpty || request.CountOnly ? null : new AnswerShare(budget);
         try
         {
-            return await keyspace.Range(request, context.CancellationToken);
+            var response = await keyspace.Range(request, share, context.CancellationToken);
+            LargeAnswers.Hold(context, share);
+            return response;
         }
         catch (Exception exception)
         {
+            share?.Dispose();
             throw await errors.Map(exception, context);
         }
     }
@@ -73,20 +78,28 @@ internal sealed class KvService(
     public override async Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
     {
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Txn");
+        AnswerShare? share = null;
         try
         {
             await quota.Check(request);
             CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
-            if (!Keyspace.IsReadOnly(request))
+            if (Keyspace.IsReadOnly(request))
+            {
+                share = new AnswerShare(budget);
+            }
+            else
             {
                 // What writes nothing goes into no log: it is bounded as a message only.
                 size.Check(request);
             }
 
-            return await keyspace.Txn(request, context.CancellationToken);
+            var response = await keyspace.Txn(request, share, context.CancellationToken);
+            LargeAnswers.Hold(context, share);
+            return response;
         }
         catch (Exception exception)
         {
+            share?.Dispose();
             throw await errors.Map(exception, context);
         }
     }

@@ -18,8 +18,8 @@ internal sealed class RangeStreaming(GrainRouter router, Member member, ServerOp
     {
         if (request.CountOnly)
         {
-            var counted = await router.Reader(request.Key).Range(request, cancellationToken);
-            await Send(target, counted, counted.Header.Revision, cancellationToken);
+            var counted = await router.Reader(request.Key).Range(request, share: null, cancellationToken);
+            await Send(target, counted!, counted!.Header.Revision, cancellationToken);
             return;
         }
 
@@ -65,7 +65,7 @@ internal sealed class RangeStreaming(GrainRouter router, Member member, ServerOp
         var rest = pinned.Clone();
         rest.Key = KeyRange.Successor(last);
         rest.CountOnly = true;
-        return (await router.Reader(rest.Key).Range(rest, cancellationToken)).Count;
+        return (await router.Reader(rest.Key).Range(rest, share: null, cancellationToken))!.Count;
     }
 
     private Task Send(IServerStreamWriter<RangeStreamResponse> target, RangeResponse part, long revision, CancellationToken cancellationToken)

@@ -144,6 +144,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(provider => new RpcMetrics(EtcdServices.All, provider.GetRequiredService<IMeterFactory>(), options.ExtensiveMetrics));
         builder.Services.AddSingleton<ClientTraffic>();
+        builder.Services.AddHostedService<MemoryReturn>();
         builder.Services.AddSingleton<HealthProbe>();
         builder.Services.AddSingleton<HealthEndpoints>();
         builder.Services.AddSingleton(new GatewayRoutes(EtcdServices.All));
@@ -169,6 +170,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         var serveMetrics = metrics.Build();
         app.Use(grpc => ActivatorUtilities.CreateInstance<HttpFront>(app.Services, grpc, serveMetrics).Serve);
         app.UseMiddleware<UnknownMethods>(EtcdServices.All);
+        app.UseMiddleware<LargeAnswers>();
         app.UseMiddleware<RpcMetering>();
         app.UseMiddleware<LibraryStatuses>();
         app.UseRouting();
@@ -183,6 +185,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             CompactionBatchLimit = options.CompactionBatchLimit,
             CompactionSleepInterval = options.CompactionSleepInterval,
             AutoCompaction = options.AutoCompaction,
+            AnswerMemoryBytes = options.AnswerMemoryBytes,
         });
         silo.Services.AddSingleton<IMembershipTable, InProcessMembershipTable>();
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = ("granary", "granary"));

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Granary.Grains.Hosting;
+using Granary.Grains.KeyRanges;
 using Granary.Grains.Watches;
 using Granary.Log.Commits;
 using Granary.Protos;
@@ -23,6 +24,7 @@ internal sealed class ServerInstruments
         WatchStreams watches,
         CompactionWorker compaction,
         ClientTraffic traffic,
+        AnswerBudget answers,
         ServerOptions options,
         TimeProvider time,
         IMeterFactory meters)
@@ -41,6 +43,10 @@ internal sealed class ServerInstruments
             "granary.watch.lag",
             "Revisions that are applied and that the watch hub has not delivered yet.",
             () => watches.DeliveredRevision is var delivered and > 0 ? Math.Max(0, replica.State.Revision - delivered) : 0);
+
+        Gauge("granary.answers.memory.bytes", "Memory that large answers take, from when they are read until they are sent.", () => answers.Bytes);
+        Counter("granary.answers.large", "Answers that were large.", () => answers.LargeCount);
+        Gauge("granary.answers.waiting", "Large answers that wait for memory.", () => answers.WaitingCount);
 
         Counter("etcd_network_client_grpc_received_bytes_total", "Bytes that came over client connections.", () => traffic.ReceivedBytes);
         Counter("etcd_network_client_grpc_sent_bytes_total", "Bytes that went over client connections.", () => traffic.SentBytes);

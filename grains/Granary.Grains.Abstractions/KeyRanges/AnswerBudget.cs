@@ -1,0 +1,143 @@
+using Granary.Mvcc.Errors;
+
+namespace Granary.Grains.KeyRanges;
+
+/// <summary>
+/// How much memory the large answers of a silo take together, from when they are read until they are with their clients. One that finds
+/// no room waits, within its caller's deadline, before it is read; what is small is answered without being asked for here.
+/// </summary>
+/// <param name="maxBytes">Where there is so much or more, no further answer is begun. Those that have begun are finished.</param>
+/// <param name="maxReading">So many are read at a time at most: how large they are is only known when they have been.</param>
+/// <param name="maxWaiting">One more than so many is turned away.</param>
+public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting = 1000)
+{
+    /// <summary>An answer of no more bytes than this is small.</summary>
+    public const long SmallBytes = 1 << 20;
+
+    // An answer is there twice while it is sent: as pairs and as a message.
+    private const int Copies = 2;
+
+    private readonly Lock _gate = new();
+    private readonly LinkedList<(AnswerShare Share, TaskCompletionSource Admitted)> _waiting = [];
+    private long _bytes;
+    private int _reading;
+    private long _largeCount;
+    private long _garbage;
+
+    /// <summary>Bytes that large answers take at this moment.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>How many large answers there have been.</summary>
+    public long LargeCount => Interlocked.Read(ref _largeCount);
+
+    /// <summary>Answers that wait for room at this moment.</summary>
+    public int WaitingCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _waiting.Count;
+            }
+        }
+    }
+
+    private bool HasRoom => _bytes < maxBytes && _reading < maxReading;
+
+    internal bool TryAdmit(AnswerShare share)
+    {
+        lock (_gate)
+        {
+            if (_waiting.Count > 0 || !HasRoom)
+            {
+                return false;
+            }
+
+            Admit(share);
+            return true;
+        }
+    }
+
+    internal async Task WaitForAdmission(AnswerShare share, CancellationToken cancellationToken)
+    {
+        LinkedListNode<(AnswerShare, TaskCompletionSource Admitted)> place;
+        lock (_gate)
+        {
+            if (_waiting.Count == 0 && HasRoom)
+            {
+                Admit(share);
+                return;
+            }
+
+            if (_waiting.Count >= maxWaiting)
+            {
+                throw new EtcdException(EtcdError.TooManyRequests);
+            }
+
+            place = _waiting.AddLast((share, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)));
+        }
+
+        using var leaving = cancellationToken.UnsafeRegister(_ => Leave(place, cancellationToken), null);
+        await place.Value.Admitted.Task;
+    }
+
+    internal void Grow(long bytes) => Interlocked.Add(ref _bytes, Copies * bytes);
+
+    internal void EndReading()
+    {
+        lock (_gate)
+        {
+            _reading--;
+            AdmitWaiting();
+        }
+    }
+
+    internal void GiveBack(long bytes)
+    {
+        // Before others are let in: what is done is garbage, and the collector, which goes by what the machine has, would let it gather.
+        if (Interlocked.Add(ref _garbage, bytes) >= maxBytes / (2 * Copies))
+        {
+            Interlocked.Exchange(ref _garbage, 0);
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
+        }
+
+        lock (_gate)
+        {
+            Interlocked.Add(ref _bytes, -Copies * bytes);
+            AdmitWaiting();
+        }
+    }
+
+    private void AdmitWaiting()
+    {
+        while (HasRoom && _waiting.First is { } first)
+        {
+            _waiting.RemoveFirst();
+            Admit(first.Value.Share);
+            first.Value.Admitted.SetResult();
+        }
+    }
+
+    private void Admit(AnswerShare share)
+    {
+        _reading++;
+        _largeCount++;
+        Grow(SmallBytes);
+        share.Begin();
+    }
+
+    private void Leave(LinkedListNode<(AnswerShare, TaskCompletionSource Admitted)> place, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (place.List is null)
+            {
+                return;
+            }
+
+            _waiting.Remove(place);
+        }
+
+        place.Value.Admitted.SetCanceled(cancellationToken);
+    }
+}

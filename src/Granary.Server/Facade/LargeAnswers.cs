@@ -1,0 +1,42 @@
+using Granary.Grains.KeyRanges;
+using Granary.Server.Gateway;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Granary.Server.Facade;
+
+/// <summary>
+/// Sends large answers piece by piece, at the client's pace: of itself the server puts a message as a whole into memory that it keeps for
+/// others, and takes the call for ended when it is there. The share of the answer is disposed with the call.
+/// </summary>
+internal sealed class LargeAnswers(RequestDelegate next)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        await next(context);
+        if (context.Features.Get<HeldBody>() is { } body)
+        {
+            await body.Send(context.RequestAborted);
+        }
+    }
+
+    /// <summary>Has a call hold its share, if it took one, until its answer, which is yet to be written, is with the client.</summary>
+    public static void Hold(ServerCallContext call, AnswerShare? share)
+    {
+        if (share is null || !share.IsTaken)
+        {
+            return;
+        }
+
+        var context = call.GetHttpContext();
+        context.Response.RegisterForDispose(share);
+
+        // What the gateway calls is written for the gateway, which makes JSON of it.
+        if (context.Features.GetRequiredFeature<IHttpResponseBodyFeature>() is var body and not InnerResponse)
+        {
+            var held = new HeldBody(body);
+            context.Features.Set(held);
+            context.Features.Set<IHttpResponseBodyFeature>(held);
+        }
+    }
+}
