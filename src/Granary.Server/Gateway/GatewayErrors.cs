@@ -57,7 +57,7 @@ internal static class GatewayErrors
     private static byte[] Json(Action<Utf8JsonWriter> members)
     {
         using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer))
+        using (var writer = new Utf8JsonWriter(buffer, JsonMessageWriter.Options))
         {
             writer.WriteStartObject();
             members(writer);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Collections;
 using System.Collections.Concurrent;
@@ -15,6 +16,10 @@ namespace Granary.Server.Gateway;
 /// </summary>
 internal static class JsonMessageReader
 {
+    private const string Base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    private static readonly SearchValues<char> Base64Digits = SearchValues.Create(Base64Alphabet + "+/");
+
     private static readonly JsonReaderOptions Options = new() { MaxDepth = 512 };
 
     private static readonly ConcurrentDictionary<MessageDescriptor, Dictionary<string, FieldDescriptor>> FieldsByName = new();
@@ -156,13 +161,35 @@ internal static class JsonMessageReader
         return decimal.TryParse(text, Written, CultureInfo.InvariantCulture, out var number) && number == decimal.Truncate(number) ? number : null;
     }
 
-    /// <summary>Both alphabets of base64, with or without padding.</summary>
+    /// <summary>Base64 in either alphabet; with padding, or without where the length tells so. Bits that are left over may be anything, as in etcd.</summary>
     private static bool TryDecode(string text, out ByteString bytes)
     {
-        var unpadded = text.TrimEnd('=').Replace('+', '-').Replace('/', '_');
-        var decodes = Base64Url.IsValid(unpadded);
-        bytes = decodes ? UnsafeByteOperations.UnsafeWrap(Base64Url.DecodeFromChars(unpadded)) : ByteString.Empty;
-        return decodes;
+        bytes = ByteString.Empty;
+        var isUrl = text.AsSpan().ContainsAny('-', '_');
+        if (isUrl && text.AsSpan().ContainsAny('+', '/'))
+        {
+            return false;
+        }
+
+        var unpadded = text.Length % 4 != 0 ? text : text.EndsWith("==", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('=') ? text[..^1] : text;
+        if (unpadded.AsSpan().ContainsAnyExcept(Base64Digits))
+        {
+            return false;
+        }
+
+        var digits = unpadded.Replace('+', '-').Replace('/', '_').ToCharArray();
+        if (digits.Length % 4 is var rest and > 1)
+        {
+            digits[^1] = Base64Alphabet[Base64Alphabet.IndexOf(digits[^1]) & (rest == 2 ? 0x30 : 0x3C)];
+        }
+
+        if (!Base64Url.IsValid(digits))
+        {
+            return false;
+        }
+
+        bytes = UnsafeByteOperations.UnsafeWrap(Base64Url.DecodeFromChars(digits));
+        return true;
     }
 
     private static MalformedJsonException Invalid(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, FieldDescriptor field)
