@@ -10,11 +10,19 @@ public static class Signals
 
     public const int Terminate = 15;
 
-    public static void Send(Process process, int signal)
+    /// <summary>SIGCONT of Linux.</summary>
+    public const int Continue = 18;
+
+    /// <summary>SIGSTOP of Linux: stops the process, which is not asked.</summary>
+    public const int StandStill = 19;
+
+    public static void Send(Process process, int signal) => Send(process.Id, signal);
+
+    public static void Send(int processId, int signal)
     {
-        if (Kill(process.Id, signal) != 0)
+        if (Kill(processId, signal) != 0)
         {
-            throw new InvalidOperationException($"Signal {signal} to process {process.Id} failed: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new InvalidOperationException($"Signal {signal} to process {processId} failed: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
 

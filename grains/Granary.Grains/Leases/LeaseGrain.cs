@@ -23,8 +23,8 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
     private const int MaxRevocationsAtATime = 1000;
 
-    // No lease is shorter, so none that is granted meanwhile is missed.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
+    // No lease is shorter, so none that is granted meanwhile is missed; and so often that only a pause is longer unseen.
+    private static readonly TimeSpan LongestWait = LeaseTimers.LongestUnseen / 2;
 
     private readonly LeaseTimers _timers = new(time);
 
@@ -32,6 +32,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
     private readonly Dictionary<long, Task<LeaseRevokeResponse>> _revocations = [];
     private readonly CancellationTokenSource _deactivating = new();
     private Task _expiry = Task.CompletedTask;
+    private TimeSpan _toldPaused;
     private long _term;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -213,6 +214,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         var running = new HashSet<Task>();
         while (!_deactivating.IsCancellationRequested)
         {
+            TellOfPauses();
             while (running.Count < MaxRevocationsAtATime && _timers.TakeExpired() is { } lease)
             {
                 running.Add(ExpireOne(lease));
@@ -220,11 +222,22 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
             running.RemoveWhere(static task => task.IsCompleted);
             var wait = Task.Delay(Until(_timers.UntilNext()), time, _deactivating.Token);
-            await (running.Count < MaxRevocationsAtATime ? wait : Task.WhenAny(running)).ConfigureAwait(
+            await (running.Count < MaxRevocationsAtATime ? wait : Task.WhenAny([wait, .. running])).ConfigureAwait(
                 ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
 
         await Task.WhenAll(running);
+    }
+
+    private void TellOfPauses()
+    {
+        _timers.Look();
+        if (_timers.Paused - _toldPaused is var paused && paused > TimeSpan.Zero && _timers.Count > 0)
+        {
+            Log.Paused(logger, paused, _timers.Count);
+        }
+
+        _toldPaused = _timers.Paused;
     }
 
     private static TimeSpan Until(TimeSpan? next) =>
@@ -262,6 +275,9 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
     private static partial class Log
     {
+        [LoggerMessage(2, LogLevel.Warning, "The server stood still for {Paused} and could renew no lease: {Leases} leases live longer by that.")]
+        public static partial void Paused(ILogger logger, TimeSpan paused, int leases);
+
         [LoggerMessage(1, LogLevel.Warning, "Lease {Lease:x} has expired and could not be revoked; it is tried again: {Reason}")]
         public static partial void NotRevoked(ILogger logger, long lease, string reason);
     }

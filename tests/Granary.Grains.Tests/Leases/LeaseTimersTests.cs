@@ -8,13 +8,14 @@ namespace Granary.Grains.Tests.Leases;
 public sealed class LeaseTimersTests
 {
     [Fact]
-    public void Each_lease_expires_once_not_before_its_time_since_the_last_renewal_and_as_soon_as_it_is_over() =>
-        Gen.Select(Gen.Int[0, 3], Gen.Long[1, 8], Gen.Int[1, 12]).Array[1, 80].Sample(actions =>
+    public void Each_lease_expires_once_not_before_its_time_since_the_last_renewal_without_pauses_and_as_soon_as_it_is_over() =>
+        Gen.Select(Gen.Int[0, 4], Gen.Long[1, 8], Gen.Int[1, 12]).Array[1, 80].Sample(actions =>
         {
             var time = new FakeTimeProvider();
             var timers = new LeaseTimers(time);
             var deadlines = new Dictionary<long, DateTimeOffset>();
             var expired = new HashSet<long>();
+            var paused = TimeSpan.Zero;
             foreach (var (action, id, seconds) in actions)
             {
                 switch (action)
@@ -37,8 +38,22 @@ public sealed class LeaseTimersTests
                         deadlines.Remove(id);
                         expired.Remove(id);
                         break;
+                    case 3:
+                        // Nobody looks: the leases do not age.
+                        var pause = LeaseTimers.LongestUnseen + TimeSpan.FromMilliseconds(seconds * seconds * 100);
+                        time.Advance(pause);
+                        deadlines = deadlines.ToDictionary(entry => entry.Key, entry => entry.Value + pause);
+                        paused += pause;
+                        timers.Look();
+                        Assert.Equal(paused, timers.Paused);
+                        break;
                     default:
-                        time.Advance(TimeSpan.FromSeconds(seconds / 2.0));
+                        for (var half = 0; half < seconds; half++)
+                        {
+                            time.Advance(LeaseTimers.LongestUnseen / 2);
+                            timers.Look();
+                        }
+
                         var due = deadlines.Where(entry => entry.Value <= time.GetUtcNow()).Select(entry => entry.Key).Order().ToList();
                         var taken = new List<long>();
                         while (timers.TakeExpired() is { } over)
@@ -69,7 +84,7 @@ public sealed class LeaseTimersTests
         var time = new FakeTimeProvider();
         var timers = new LeaseTimers(time);
         timers.Add(1, 9_000_000_000);
-        time.Advance(TimeSpan.FromDays(3650));
+        time.Advance(LeaseTimers.LongestUnseen);
         Assert.Null(timers.TakeExpired());
         Assert.True(timers.Remaining(timers.Find(1)!) > TimeSpan.FromDays(80_000));
     }
