@@ -1,3 +1,10 @@
 using Granary.Server.Configuration;
+using Granary.Server.Hosting;
+
+if (ProcessLimits.Shortage() is { } shortage)
+{
+    ProcessLimits.Say($"granary: {shortage}");
+    return 1;
+}
 
 return await CommandLine.Run(args);

@@ -127,6 +127,13 @@ internal static class CommandLine
             await Console.Error.WriteLineAsync("granary: told to stop before it was ready to serve");
             return 0;
         }
+        catch (Exception exception)
+        {
+            // Whatever it is: a line for people, and the whole of it for whoever asks.
+            var isDebug = flags.GetValueOrDefault("log-level") == "debug";
+            await Console.Error.WriteLineAsync($"granary: cannot serve: {(isDebug ? exception : exception.GetBaseException().Message)}");
+            return 1;
+        }
     }
 
     // etcd takes long flags behind one dash as well.

@@ -41,6 +41,11 @@ internal sealed class DataDirectory
         path = System.IO.Path.GetFullPath(path);
         try
         {
+            if (File.Exists(path))
+            {
+                throw new SettingsException($"the data directory {path} cannot be used: it is a file");
+            }
+
             if (!Directory.Exists(path))
             {
                 if (OperatingSystem.IsWindows())

@@ -29,6 +29,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly Storage _storage;
     private readonly WebApplication _app;
+    private bool _hasStarted;
 
     private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app)
     {
@@ -86,6 +87,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
                 $"cannot listen on {string.Join(", ", options.ListenClientUrls)}: {(exception.InnerException ?? exception).Message}");
         }
 
+        server._hasStarted = true;
         var logger = loggers.CreateLogger("Granary");
         Log.Started(logger, ProductVersion.Granary, options.Engine, storage.Place, storage.Replica.State.Revision, storage.Log.Term);
         foreach (var url in options.ListenClientUrls)
@@ -106,7 +108,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         await _app.DisposeAsync();
         var failed = _storage.Log.Failure is not null;
         _storage.Dispose();
-        if (!failed)
+        if (_hasStarted && !failed)
         {
             Log.Stopped(_loggers.CreateLogger("Granary"));
         }
@@ -215,6 +217,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         logging.AddFilter("Microsoft", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Error);
         logging.AddFilter("Grpc", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Critical);
 
+        // Why a start failed is told once, by whoever ends the process.
+        logging.AddFilter("Microsoft.Extensions.Hosting", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.None);
         logging.AddFilter("Polly", LogLevel.Error);
 
         // As long as this one logs at all, each request is given an activity of its own.
