@@ -43,12 +43,18 @@ public abstract class SnapshotTest : IDisposable
     }
 
     /// <summary>A real etcd on a directory that etcdutl has restored from the file.</summary>
-    protected static async Task<Server> EtcdOf(string file, params string[] flags)
+    protected static Task<Server> EtcdOf(string file, params string[] flags) => EtcdRestored(file, [], flags);
+
+    /// <summary>A real etcd on a directory that etcdutl has restored from the file, with these flags.</summary>
+    protected static async Task<Server> EtcdRestored(string file, string[] restoreFlags, params string[] flags)
     {
         var server = Server.NotStarted(Product.Etcd, flags);
         MustSucceed(await Tool.Etcdutl(
-            Stop, "snapshot", "restore", file, "--data-dir", server.DataDirectory, "--name", Server.Name,
-            "--initial-cluster", $"{Server.Name}={server.PeerAddress}", "--initial-advertise-peer-urls", server.PeerAddress));
+            Stop,
+            [
+                "snapshot", "restore", file, "--data-dir", server.DataDirectory, "--name", Server.Name,
+                "--initial-cluster", $"{Server.Name}={server.PeerAddress}", "--initial-advertise-peer-urls", server.PeerAddress, .. restoreFlags,
+            ]));
         await server.StartAgain(Stop);
         return server;
     }

@@ -8,7 +8,8 @@ namespace Granary.Server.Commands;
 /// <param name="File">The snapshot.</param>
 /// <param name="SkipHashCheck">Whether it need not have a hash.</param>
 /// <param name="AuthDisabled">Whether it may be restored without its authentication.</param>
-internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisabled)
+/// <param name="BumpRevision">How much greater than the snapshot's the revision is to be; then what is before it is compacted.</param>
+internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisabled, ulong BumpRevision = 0)
 {
     // Much is written at once, and nobody reads meanwhile.
     private const long MemtableBytes = 128 << 20;
@@ -30,7 +31,7 @@ internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisable
         }
 
         using var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, MemtableBytes = MemtableBytes });
-        return SnapshotLoad.Run(snapshot, store, progress.Begin("loading", snapshot.SizeBytes), cancellationToken);
+        return SnapshotLoad.Run(snapshot, store, BumpRevision, progress.Begin("loading", snapshot.SizeBytes), cancellationToken);
     }
 
     /// <summary>Says on standard error what came of it.</summary>

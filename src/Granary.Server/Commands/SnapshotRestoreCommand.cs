@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Granary.Server.Configuration;
 using Granary.Server.Hosting;
 using Granary.Storage.Snapshots;
 
@@ -16,21 +17,36 @@ internal static class SnapshotRestoreCommand
         {
             Description = "Restore a snapshot in which authentication is on: users and roles are kept, but the server lets everyone in.",
         };
+        var bump = new Option<ulong>("--bump-revision")
+        {
+            Description = "How much the revision is to be greater than the snapshot's, more than was written since: clients with caches then see no revision twice. Needs --mark-compacted.",
+            HelpName = "N",
+        };
+        var mark = new Option<bool>("--mark-compacted") { Description = "Compact to the bumped revision: watches of old revisions end, and their clients read anew." };
+        var member = new RestoredMember();
         var command = new Command("restore", "Make a data directory with all that a snapshot holds: keys, history, leases, users and roles.")
         {
-            file, directory, skipHash, authDisabled,
+            file, directory, skipHash, authDisabled, bump, mark,
         };
+        member.AddTo(command);
         command.SetAction((parsed, cancellationToken) => CommandErrors.Run(async () =>
         {
             var path = Path.GetFullPath(parsed.GetValue(file)!);
             var target = parsed.GetValue(directory)!;
-            var restore = new Restore(path, parsed.GetValue(skipHash), parsed.GetValue(authDisabled));
+            if (parsed.GetValue(bump) > 0 != parsed.GetValue(mark))
+            {
+                throw new SettingsException(
+                    parsed.GetValue(mark) ? "--bump-revision is required with --mark-compacted" : "--mark-compacted is required with --bump-revision");
+            }
+
+            var serving = member.Check(parsed);
+            var restore = new Restore(path, parsed.GetValue(skipHash), parsed.GetValue(authDisabled), parsed.GetValue(bump));
             using var made = NewDataDirectory.Begin(target);
             made.TellOfRemains();
             var restored = await ConsoleProgress.Run(progress => Task.Run(() => restore.Into(made.Unfinished, progress, cancellationToken), cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
             made.Complete();
-            Restore.Tell(restored, target);
+            Restore.Tell(restored, target + serving);
             return 0;
         }));
         return command;

@@ -45,13 +45,23 @@ public sealed class SnapshotLoad
     /// <param name="progress">Told of the bytes of records loaded since it was told last.</param>
     /// <param name="cancellationToken">Gives up; the store stays unfinished.</param>
     /// <exception cref="BoltDamagedException">The file is not what it must be.</exception>
-    public static RestoredCounts Run(SnapshotFile source, IStore store, Action<long>? progress, CancellationToken cancellationToken)
+    public static RestoredCounts Run(SnapshotFile source, IStore store, Action<long>? progress, CancellationToken cancellationToken) =>
+        Run(source, store, bump: 0, progress, cancellationToken);
+
+    /// <param name="source">What to load.</param>
+    /// <param name="store">An empty store.</param>
+    /// <param name="bump">How much greater than the source's the revision is to be; unless it is 0 everything before is compacted.</param>
+    /// <param name="progress">Told of the bytes of records loaded since it was told last.</param>
+    /// <param name="cancellationToken">Gives up; the store stays unfinished.</param>
+    /// <exception cref="BoltDamagedException">The file is not what it must be.</exception>
+    /// <exception cref="SnapshotRefusedException">There is no revision so great.</exception>
+    public static RestoredCounts Run(SnapshotFile source, IStore store, ulong bump, Action<long>? progress, CancellationToken cancellationToken)
     {
         using var batch = store.CreateBatch();
         var load = new SnapshotLoad(source, store, batch);
         try
         {
-            return load.Run(progress, cancellationToken);
+            return load.Run(bump, progress, cancellationToken);
         }
         finally
         {
@@ -59,7 +69,7 @@ public sealed class SnapshotLoad
         }
     }
 
-    private RestoredCounts Run(Action<long>? progress, CancellationToken cancellationToken)
+    private RestoredCounts Run(ulong bump, Action<long>? progress, CancellationToken cancellationToken)
     {
         ReplicaState.StoreUnfinished(_batch);
         _store.Write(_batch);
@@ -74,13 +84,22 @@ public sealed class SnapshotLoad
 
         // What was at the end may all be compacted away.
         var revision = Math.Max(1, Math.Max(lastRevision, _source.CompactedRevision));
+        var compacted = _source.CompactedRevision;
+        if (bump > 0)
+        {
+            // What can't be read any more is removed by the server, as after any compaction.
+            compacted = revision = bump <= (ulong)(long.MaxValue - revision)
+                ? revision + (long)bump
+                : throw new SnapshotRefusedException($"the revision {revision} can't be made greater by {bump}");
+        }
+
         WriteBatch();
         _store.Flush();
-        (ReplicaState.Initial with { Revision = revision, CompactedRevision = _source.CompactedRevision, Alarms = alarms }).Store(
+        (ReplicaState.Initial with { Revision = revision, CompactedRevision = compacted, Alarms = alarms }).Store(
             _batch, _value, withRanges: false, withMembers: true);
         _store.Write(_batch);
         _store.Flush();
-        return new RestoredCounts(revision, _source.CompactedRevision, records, leases, users, roles, alarms.Count, _gaps);
+        return new RestoredCounts(revision, compacted, records, leases, users, roles, alarms.Count, _gaps);
     }
 
     private long LoadLeases()
