@@ -1,55 +1,117 @@
 using System.Buffers;
-using System.Text;
+using System.Collections;
+using System.Globalization;
+using System.Text.Json;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 
 namespace Granary.Server.Gateway;
 
-/// <summary>Writes messages as etcd's gateway does: the names of the .proto files, 64-bit numbers as strings, what has its default left out.</summary>
+/// <summary>
+/// Writes messages as etcd's gateway does: the names of the .proto files, 64-bit numbers as strings, what has its default left out. Google.Protobuf's
+/// own writer puts in blanks, and has other escapes.
+/// </summary>
 internal static class JsonMessageWriter
 {
-    private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
-    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
-
-    public static ReadOnlyMemory<byte> Write(IMessage message)
+    /// <param name="message">The message.</param>
+    /// <param name="isInStream">Whether it goes into a line of a stream.</param>
+    public static ReadOnlyMemory<byte> Write(IMessage message, bool isInStream = false)
     {
         var buffer = new ArrayBufferWriter<byte>(Math.Max(256, message.CalculateSize() * 2));
-        using (var writer = new StreamWriter(new BufferStream(buffer), Utf8, bufferSize: 4096))
+        using (var writer = JsonText.To(buffer))
         {
-            Formatter.Format(message, writer);
+            WriteMessage(writer, message, isInStream);
         }
 
         return buffer.WrittenMemory;
     }
 
-    /// <summary>Lets a text writer fill a buffer.</summary>
-    private sealed class BufferStream(ArrayBufferWriter<byte> buffer) : Stream
+    private static void WriteMessage(Utf8JsonWriter writer, IMessage message, bool isInStream)
     {
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => buffer.WrittenCount;
-
-        public override long Position
+        writer.WriteStartObject();
+        foreach (var field in message.Descriptor.Fields.InDeclarationOrder())
         {
-            get => buffer.WrittenCount;
-            set => throw new NotSupportedException();
+            var value = field.Accessor.GetValue(message);
+            if (!IsSet(field, message, value))
+            {
+                continue;
+            }
+
+            writer.WritePropertyName(field.Name);
+            if (!field.IsRepeated)
+            {
+                WriteValue(writer, field, value, isInStream);
+                continue;
+            }
+
+            writer.WriteStartArray();
+            foreach (var item in (IEnumerable)value)
+            {
+                WriteValue(writer, field, item, isInStream);
+            }
+
+            writer.WriteEndArray();
         }
 
-        public override void Flush()
-        {
-        }
-
-        public override int Read(byte[] target, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] source, int offset, int count) => buffer.Write(source.AsSpan(offset, count));
-
-        public override void Write(ReadOnlySpan<byte> source) => buffer.Write(source);
+        writer.WriteEndObject();
     }
+
+    private static bool IsSet(FieldDescriptor field, IMessage message, object value) =>
+        field.HasPresence ? field.Accessor.HasValue(message) : value switch
+        {
+            ICollection list => list.Count > 0,
+            string text => text.Length > 0,
+            ByteString bytes => !bytes.IsEmpty,
+            bool flag => flag,
+            long number => number != 0,
+            ulong number => number != 0,
+            int number => number != 0,
+            uint number => number != 0,
+            Enum number => Number(number) != 0,
+            _ => throw Unexpected(field),
+        };
+
+    private static void WriteValue(Utf8JsonWriter writer, FieldDescriptor field, object value, bool isInStream)
+    {
+        switch (value)
+        {
+            case IMessage message:
+                WriteMessage(writer, message, isInStream);
+                break;
+            case string text:
+                writer.WriteText(text, isInStream);
+                break;
+            case ByteString bytes:
+                writer.WriteBase64StringValue(bytes.Span);
+                break;
+            case bool flag:
+                writer.WriteBooleanValue(flag);
+                break;
+            case long number:
+                writer.WriteStringValue(number.ToString(CultureInfo.InvariantCulture));
+                break;
+            case ulong number:
+                writer.WriteStringValue(number.ToString(CultureInfo.InvariantCulture));
+                break;
+            case int number:
+                writer.WriteNumberValue(number);
+                break;
+            case uint number:
+                writer.WriteNumberValue(number);
+                break;
+            case Enum number when field.EnumType.FindValueByNumber(Number(number)) is { } named:
+                writer.WriteStringValue(named.Name);
+                break;
+            case Enum number:
+                writer.WriteNumberValue(Number(number));
+                break;
+            default:
+                throw Unexpected(field);
+        }
+    }
+
+    // The enums of generated messages are ints.
+    private static int Number(Enum value) => (int)(object)value;
+
+    private static NotSupportedException Unexpected(FieldDescriptor field) => new($"{field.FullName} has a type that no message has had so far");
 }
