@@ -1,6 +1,4 @@
-using System.Net;
 using System.Text;
-using System.Text.Json;
 using Xunit.Sdk;
 
 namespace Granary.Conformance.Tests;
@@ -232,38 +230,6 @@ public sealed class GatewayTests(DefaultPair pair) : ConformanceTest(pair), ICla
         await Same("/v3/kv/lease/leases", "{}");
         await Same("/v3/kv/lease/timetolive", """{"ID":"1"}""");
         await Same("/v3/lease/revoke", """{"ID":"7587862094297233923"}""");
-    }
-
-    [Fact]
-    public async Task The_debug_variables_are_those_of_etcd_under_its_names()
-    {
-        await Same("/v3/kv/put", """{"key":"Zm9v"}""");
-        var etcd = await Variables(Pair.Etcd);
-        var subject = await Variables(Pair.Subject);
-        Assert.Equal(Names(etcd), Names(subject));
-        var (log, theirs) = (subject.GetProperty("raft.status"), etcd.GetProperty("raft.status"));
-        Assert.Equal(Names(theirs), Names(log));
-        Assert.All(log.EnumerateObject(), variable => Assert.Equal(theirs.GetProperty(variable.Name).ValueKind, variable.Value.ValueKind));
-        Assert.Equal(theirs.GetProperty("raftState").GetString(), log.GetProperty("raftState").GetString());
-        var member = Assert.Single(log.GetProperty("progress").EnumerateObject());
-        Assert.Equal(log.GetProperty("id").GetString(), member.Name);
-        Assert.Equal(Names(Assert.Single(theirs.GetProperty("progress").EnumerateObject()).Value), Names(member.Value));
-        Assert.True(log.GetProperty("applied").GetInt64() > 0);
-        Assert.True(subject.GetProperty("file_descriptor_limit").GetInt64() > 0);
-        Assert.Contains(subject.GetProperty("cmdline").EnumerateArray(), argument => argument.GetString() == "serve");
-        Assert.All(
-            subject.GetProperty("memstats").EnumerateObject(),
-            variable => Assert.Equal(etcd.GetProperty("memstats").GetProperty(variable.Name).ValueKind, variable.Value.ValueKind));
-
-        static async Task<JsonElement> Variables(Server server)
-        {
-            using var response = await Http.GetAsync(server.Address + "/debug/vars", Cancellation);
-            Assert.Equal((HttpStatusCode.OK, "application/json; charset=utf-8"), (response.StatusCode, response.Content.Headers.ContentType?.ToString()));
-            using var json = JsonDocument.Parse(await response.Content.ReadAsStringAsync(Cancellation));
-            return json.RootElement.Clone();
-        }
-
-        static IEnumerable<string> Names(JsonElement variables) => variables.EnumerateObject().Select(static variable => variable.Name).Order(StringComparer.Ordinal);
     }
 
     [Fact]
