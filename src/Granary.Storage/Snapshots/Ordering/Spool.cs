@@ -6,6 +6,9 @@ namespace Granary.Storage.Snapshots.Ordering;
 /// </summary>
 internal sealed class Spool(string directory, int bufferBytes) : IDisposable
 {
+    /// <summary>What its file is called until it has no name: a crash in between leaves it.</summary>
+    public const string FilePattern = "spool-*.tmp";
+
     // A temporary file must not take the room that writes need: from time to time it is looked how much is left.
     private const long MinFreeBytes = 256 << 20;
     private const long BytesPerLook = 64 << 20;
@@ -81,7 +84,7 @@ internal sealed class Spool(string directory, int bufferBytes) : IDisposable
 
     private FileStream Create()
     {
-        var path = Path.Combine(directory, $"spool-{Guid.NewGuid():N}.tmp");
+        var path = Path.Combine(directory, FilePattern.Replace("*", $"{Guid.NewGuid():N}", StringComparison.Ordinal));
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
