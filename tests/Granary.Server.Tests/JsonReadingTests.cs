@@ -28,6 +28,18 @@ public sealed class JsonReadingTests
         Assert.Equal(message, JsonMessageReader.Read(JsonMessageWriter.Write(message).Span, message.Descriptor));
     });
 
+    // As Go writes them: where one value is put into another one, as in the lines of a stream, it escapes what HTML would read otherwise.
+    [Theory]
+    [InlineData(false, "<&>\u2028\u2029")]
+    [InlineData(true, @"\u003c\u0026\u003e\u2028\u2029")]
+    public void Texts_have_the_escapes_that_Go_chooses(bool isInStream, string markup)
+    {
+        var message = new WatchResponse { CancelReason = "<&>\u2028\u2029'/\u007f\u00e9\ud83d\ude00\"\\\b\f\n\r\t\u0001\u001f" };
+        Assert.Equal(
+            $"{{\"cancel_reason\":\"{markup}'/\u007f\u00e9\ud83d\ude00" + """\"\\\b\f\n\r\t\u0001\u001f"}""",
+            Encoding.UTF8.GetString(JsonMessageWriter.Write(message, isInStream).Span));
+    }
+
     [Fact]
     public void Numbers_of_64_bits_lose_nothing_also_where_they_stand_without_quotes() => Gen.Long.Sample(id =>
         Assert.Equal(id, ((LeaseGrantRequest)JsonMessageReader.Read(Encoding.UTF8.GetBytes($$"""{"ID":{{id}}}"""), LeaseGrantRequest.Descriptor)).ID));
@@ -57,6 +69,7 @@ public sealed class JsonReadingTests
     [Theory]
     [InlineData("{\"key\":\"\u00ff\"}")]
     [InlineData("{\"\u00ff\":1}")]
+    [InlineData("{\"nobody\":[{\"knows\":\"\u00ff\"}]}")]
     [InlineData("{\"key\":\"\\ud800\"}")]
     public void Text_that_is_no_unicode_is_refused(string latin1) => Assert.Throws<MalformedJsonException>(
         () => JsonMessageReader.Read(Encoding.Latin1.GetBytes(latin1), PutRequest.Descriptor));

@@ -1,6 +1,10 @@
+using System.IO.Compression;
+using System.Net;
+using System.Text;
 using System.Text.RegularExpressions;
 using Google.Protobuf;
 using Granary.Protos;
+using Granary.Server.Metrics;
 using Granary.Testing;
 using Grpc.Core;
 
@@ -70,6 +74,58 @@ public sealed partial class MetricsTests
         Assert.All(
             run.All.Split('\n', StringSplitOptions.RemoveEmptyEntries),
             line => Assert.Matches("^(etcd_|orleans_|dotnet_|kestrel_)", line));
+    }
+
+    // As text and as OpenMetrics, packed and not.
+    [Theory]
+    [InlineData("text/plain", false)]
+    [InlineData("text/plain", true)]
+    [InlineData("application/openmetrics-text", false)]
+    [InlineData("application/openmetrics-text", true)]
+    public async Task Each_line_of_the_page_has_the_form_that_etcds_have(string form, bool isPacked)
+    {
+        await using var server = await InProcessServer.Start(Stop, options => options with { ExtensiveMetrics = true });
+        var plain = await ScrapeAfterUse(server);
+        using var client = new HttpClient(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None });
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{server.Channel.Target}/metrics");
+        request.Headers.TryAddWithoutValidation("Accept", form);
+        request.Headers.TryAddWithoutValidation("Accept-Encoding", isPacked ? "gzip" : "identity");
+        using var response = await client.SendAsync(request, Stop);
+        Assert.Equal(form, response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(isPacked ? ["gzip"] : [], response.Content.Headers.ContentEncoding);
+        var body = await response.Content.ReadAsStreamAsync(Stop);
+        var text = await new StreamReader(isPacked ? new GZipStream(body, CompressionMode.Decompress) : body).ReadToEndAsync(Stop);
+
+        Assert.EndsWith("\n", text, StringComparison.Ordinal);
+        var lines = text.Split('\n')[..^1];
+        Assert.All(lines, line => Assert.Matches(line.StartsWith('#') ? Comment() : Sample(), line));
+        Assert.Equal(Names(plain).Count, Names(text).Count(name => !name.EndsWith("_created", StringComparison.Ordinal)));
+
+        // A histogram is whole: all that was measured is in its last bucket, with a sum.
+        var histograms = lines.Where(line => line.EndsWith(" histogram", StringComparison.Ordinal)).Select(line => line.Split(' ')[2]).ToList();
+        Assert.Contains("etcd_mvcc_hash_duration_seconds", histograms);
+        foreach (var name in histograms)
+        {
+            var counts = Series(name + "_count");
+            Assert.NotEmpty(counts);
+            Assert.Equal(counts, Series(name + "_bucket").Where(series => series.Labels.Contains("le=\"+Inf\"", StringComparison.Ordinal))
+                .Select(series => (series.Labels.Replace("le=\"+Inf\"", "", StringComparison.Ordinal).TrimEnd(','), series.Value)));
+            Assert.Equal(counts.Select(series => series.Labels), Series(name + "_sum").Select(series => series.Labels));
+        }
+
+        List<(string Labels, string Value)> Series(string name) =>
+            [.. lines.Select(line => Sample().Match(line)).Where(match => match.Groups["name"].Value == name).Select(match => (match.Groups["labels"].Value, match.Groups["value"].Value))];
+    }
+
+    [Theory]
+    [InlineData("a{} 1\nb{c=\"{} \"} 2\nd{} 3\n", "a 1\nb{c=\"{} \"} 2\nd 3\n")]
+    [InlineData("# HELP a Of {} it.\na{} 1 # {} 5", "# HELP a Of {} it.\na 1 # {} 5")]
+    [InlineData("\n\na 1\n", "\n\na 1\n")]
+    [InlineData("", "")]
+    public void Braces_go_where_they_would_hold_labels_and_nowhere_else(string page, string bare)
+    {
+        var bytes = Encoding.UTF8.GetBytes(page);
+        Assert.Equal(bare, Encoding.UTF8.GetString(bytes, 0, BareNames.WithoutEmptyBraces(bytes)));
     }
 
     [Theory]
@@ -148,6 +204,16 @@ public sealed partial class MetricsTests
 
     private static async Task<Tool> Promtool(string input, params string[] arguments) =>
         await Tool.End(Tool.Start(await Repository.Tool("get-promtool", Stop), arguments), Stop, input);
+
+    [GeneratedRegex(@"\A# (HELP|TYPE|UNIT) [a-zA-Z_][a-zA-Z0-9_]* .+\z|\A# EOF\z")]
+    private static partial Regex Comment();
+
+    [GeneratedRegex("""
+        \A(?<name>[a-zA-Z_][a-zA-Z0-9_]*)
+        (\{(?<labels>[a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\.)*"(,[a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\.)*")*)\})?
+        [ ](?<value>[-+0-9.eE]+|[+-]Inf|NaN)([ ][0-9.]+)?\z
+        """, RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture)]
+    private static partial Regex Sample();
 
     [GeneratedRegex(@"\b(etcd|granary|grpc_server|process|dotnet|orleans|kestrel)_[a-z_]+")]
     private static partial Regex Metric();

@@ -175,7 +175,7 @@ internal sealed class GatewayCall(HttpContext outer, GatewayMethod method, Reque
     private static void Write(PipeWriter target, IMessage message)
     {
         target.Write("{\"result\":"u8);
-        target.Write(JsonMessageWriter.Write(message).Span);
+        target.Write(JsonMessageWriter.Write(message, isInStream: true).Span);
         target.Write("}\n"u8);
     }
 
@@ -222,7 +222,8 @@ internal sealed class GatewayCall(HttpContext outer, GatewayMethod method, Reque
         outer.Response.Headers["Grpc-Metadata-Content-Type"] = GrpcContentType;
     }
 
-    private Task Refuse(StatusCode code, string text) => method.GivesStream
+    // What cannot be read is refused before there is a stream, unless the requests are one.
+    private Task Refuse(StatusCode code, string text) => method.TakesStream
         ? GatewayErrors.WriteLast(outer.Response, code, text)
         : GatewayErrors.Write(outer.Response, code, text);
 }

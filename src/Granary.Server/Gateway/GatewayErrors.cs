@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using Grpc.Core;
 
@@ -14,9 +15,11 @@ internal static class GatewayErrors
         Prepare(response, code, text);
         var body = Json(writer =>
         {
-            writer.WriteString("error", text);
+            writer.WritePropertyName("error");
+            writer.WriteText(text, isInStream: false);
             writer.WriteNumber("code", (int)code);
-            writer.WriteString("message", text);
+            writer.WritePropertyName("message");
+            writer.WriteText(text, isInStream: false);
         });
         response.ContentLength = body.Length;
         return response.Body.WriteAsync(body, 0, body.Length);
@@ -37,7 +40,8 @@ internal static class GatewayErrors
             writer.WriteNumber("grpc_code", (int)code);
             writer.WriteNumber("http_code", status);
             writer.WriteNumber("code", (int)code);
-            writer.WriteString("message", text);
+            writer.WritePropertyName("message");
+            writer.WriteText(text, isInStream: true);
             writer.WriteString("http_status", Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status));
             writer.WriteEndObject();
         });
@@ -56,14 +60,14 @@ internal static class GatewayErrors
 
     private static byte[] Json(Action<Utf8JsonWriter> members)
     {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, JsonMessageWriter.Options))
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = JsonText.To(buffer))
         {
             writer.WriteStartObject();
             members(writer);
             writer.WriteEndObject();
         }
 
-        return buffer.ToArray();
+        return buffer.WrittenSpan.ToArray();
     }
 }

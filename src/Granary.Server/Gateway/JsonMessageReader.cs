@@ -1,8 +1,5 @@
-using System.Buffers;
-using System.Buffers.Text;
 using System.Collections;
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
@@ -16,10 +13,6 @@ namespace Granary.Server.Gateway;
 /// </summary>
 internal static class JsonMessageReader
 {
-    private const string Base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-    private static readonly SearchValues<char> Base64Digits = SearchValues.Create(Base64Alphabet + "+/");
-
     private static readonly JsonReaderOptions Options = new() { MaxDepth = 512 };
 
     private static readonly ConcurrentDictionary<MessageDescriptor, Dictionary<string, FieldDescriptor>> FieldsByName = new();
@@ -34,14 +27,15 @@ internal static class JsonMessageReader
             reader.Read();
             ReadMessage(json, ref reader, message);
         }
-        catch (JsonException exception)
+        catch (JsonException)
         {
-            throw new MalformedJsonException($"proto: syntax error (line {exception.LineNumber + 1}:{exception.BytePositionInLine + 1})");
+            // The scanner has let it pass: nothing is wrong with it but its depth.
+            throw MalformedJsonException.At(json, reader.BytesConsumed, "exceeded max depth");
         }
         catch (InvalidOperationException)
         {
             // What the reader says of a text that is no UTF-8, or of half a surrogate pair.
-            throw MalformedJsonException.At(json, reader.TokenStartIndex, "syntax error: invalid UTF-8 in string");
+            throw MalformedJsonException.At(json, reader.TokenStartIndex, "invalid UTF-8 in string", "syntax error ");
         }
 
         return message;
@@ -58,7 +52,7 @@ internal static class JsonMessageReader
             reader.Read();
             if (!fields.TryGetValue(name, out var field))
             {
-                reader.Skip();
+                Skip(ref reader);
                 continue;
             }
 
@@ -88,6 +82,20 @@ internal static class JsonMessageReader
         }
     }
 
+    /// <summary>Passes over a value that nobody asks for, though not over a text in it that is none.</summary>
+    private static void Skip(ref Utf8JsonReader reader)
+    {
+        var depth = reader.CurrentDepth;
+        do
+        {
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
+            {
+                reader.GetString();
+            }
+        }
+        while ((reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray || reader.CurrentDepth > depth) && reader.Read());
+    }
+
     /// <summary>Fields by the name that the .proto file gives them, and by JSON's.</summary>
     private static Dictionary<string, FieldDescriptor> ByName(MessageDescriptor descriptor)
     {
@@ -104,7 +112,7 @@ internal static class JsonMessageReader
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            throw Invalid(json, ref reader, field);
+            throw Unexpected(json, ref reader);
         }
 
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
@@ -125,9 +133,11 @@ internal static class JsonMessageReader
                 var message = field.MessageType.Parser.ParseFrom([]);
                 ReadMessage(json, ref reader, message);
                 return message;
+            case FieldType.Message:
+                throw Unexpected(json, ref reader);
             case FieldType.String when reader.TokenType == JsonTokenType.String:
                 return reader.GetString();
-            case FieldType.Bytes when reader.TokenType == JsonTokenType.String && TryDecode(reader.GetString()!, out var bytes):
+            case FieldType.Bytes when reader.TokenType == JsonTokenType.String && JsonScalars.TryDecode(reader.GetString()!, out var bytes):
                 return bytes;
             case FieldType.Bool when reader.TokenType is JsonTokenType.True or JsonTokenType.False:
                 return reader.GetBoolean();
@@ -148,55 +158,22 @@ internal static class JsonMessageReader
         }
     }
 
-    /// <summary>A number, in quotes or not, that is whole, however it is written; null for anything else.</summary>
-    private static decimal? Integer(ref Utf8JsonReader reader)
+    private static decimal? Integer(ref Utf8JsonReader reader) => reader.TokenType switch
     {
-        var text = reader.TokenType switch
-        {
-            JsonTokenType.Number => Encoding.ASCII.GetString(reader.ValueSpan),
-            JsonTokenType.String => reader.GetString()!,
-            _ => "",
-        };
-        const NumberStyles Written = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        return decimal.TryParse(text, Written, CultureInfo.InvariantCulture, out var number) && number == decimal.Truncate(number) ? number : null;
-    }
+        JsonTokenType.Number => JsonScalars.Integer(Encoding.ASCII.GetString(reader.ValueSpan)),
+        JsonTokenType.String => JsonScalars.Integer(reader.GetString()!),
+        _ => null,
+    };
 
-    /// <summary>Base64 in either alphabet; with padding, or without where the length tells so. Bits that are left over may be anything, as in etcd.</summary>
-    private static bool TryDecode(string text, out ByteString bytes)
-    {
-        bytes = ByteString.Empty;
-        var isUrl = text.AsSpan().ContainsAny('-', '_');
-        if (isUrl && text.AsSpan().ContainsAny('+', '/'))
-        {
-            return false;
-        }
-
-        var unpadded = text.Length % 4 != 0 ? text : text.EndsWith("==", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('=') ? text[..^1] : text;
-        if (unpadded.AsSpan().ContainsAnyExcept(Base64Digits))
-        {
-            return false;
-        }
-
-        var digits = unpadded.Replace('+', '-').Replace('/', '_').ToCharArray();
-        if (digits.Length % 4 is var rest and > 1)
-        {
-            digits[^1] = Base64Alphabet[Base64Alphabet.IndexOf(digits[^1]) & (rest == 2 ? 0x30 : 0x3C)];
-        }
-
-        if (!Base64Url.IsValid(digits))
-        {
-            return false;
-        }
-
-        bytes = UnsafeByteOperations.UnsafeWrap(Base64Url.DecodeFromChars(digits));
-        return true;
-    }
+    private static MalformedJsonException Unexpected(ReadOnlySpan<byte> json, ref Utf8JsonReader reader) =>
+        MalformedJsonException.At(json, reader.TokenStartIndex, $"unexpected token {Token(json, ref reader)}", "syntax error ");
 
     private static MalformedJsonException Invalid(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, FieldDescriptor field)
     {
-        var kind = field.FieldType == FieldType.Message ? "message" : field.FieldType.ToString().ToLowerInvariant();
-        var start = reader.TokenStartIndex;
-        var found = Encoding.UTF8.GetString(json[(int)start..(int)reader.BytesConsumed]);
-        return MalformedJsonException.At(json, start, $"invalid value for {kind} field {field.Name}: {found}");
+        var kind = field.FieldType.ToString().ToLowerInvariant();
+        return MalformedJsonException.At(json, reader.TokenStartIndex, $"invalid value for {kind} field {field.JsonName}: {Token(json, ref reader)}");
     }
+
+    private static string Token(ReadOnlySpan<byte> json, ref Utf8JsonReader reader) =>
+        Encoding.UTF8.GetString(json[(int)reader.TokenStartIndex..(int)reader.BytesConsumed]);
 }

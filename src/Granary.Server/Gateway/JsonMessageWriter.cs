@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -9,80 +8,90 @@ using Google.Protobuf.Reflection;
 namespace Granary.Server.Gateway;
 
 /// <summary>
-/// Writes messages as etcd's gateway does: the names of the .proto files, 64-bit numbers as strings, what has its default left out, no
-/// blanks, and nothing escaped that need not be.
+/// Writes messages as etcd's gateway does: the names of the .proto files, 64-bit numbers as strings, what has its default left out. Google.Protobuf's
+/// own writer puts in blanks, and has other escapes.
 /// </summary>
 internal static class JsonMessageWriter
 {
-    /// <summary>How JSON is written to clients.</summary>
-    public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-
-    public static ReadOnlyMemory<byte> Write(IMessage message)
+    /// <param name="message">The message.</param>
+    /// <param name="isInStream">Whether it goes into a line of a stream.</param>
+    public static ReadOnlyMemory<byte> Write(IMessage message, bool isInStream = false)
     {
-        // Base64 takes a third more, and names their part.
-        var buffer = new ArrayBufferWriter<byte>(Math.Max(256, message.CalculateSize() * 3 / 2));
-        using (var writer = new Utf8JsonWriter(buffer, Options))
+        var buffer = new ArrayBufferWriter<byte>(Math.Max(256, message.CalculateSize() * 2));
+        using (var writer = JsonText.To(buffer))
         {
-            Write(writer, message);
+            WriteMessage(writer, message, isInStream);
         }
 
         return buffer.WrittenMemory;
     }
 
-    private static void Write(Utf8JsonWriter writer, IMessage message)
+    private static void WriteMessage(Utf8JsonWriter writer, IMessage message, bool isInStream)
     {
         writer.WriteStartObject();
-        foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
+        foreach (var field in message.Descriptor.Fields.InDeclarationOrder())
         {
             var value = field.Accessor.GetValue(message);
-            if (field.IsRepeated)
+            if (!IsSet(field, message, value))
             {
-                WriteList(writer, field, (IList)value);
+                continue;
             }
-            else if (field.HasPresence ? field.Accessor.HasValue(message) : !IsDefault(value))
+
+            writer.WritePropertyName(field.Name);
+            if (!field.IsRepeated)
             {
-                writer.WritePropertyName(field.Name);
-                WriteValue(writer, field, value);
+                WriteValue(writer, field, value, isInStream);
+                continue;
             }
+
+            writer.WriteStartArray();
+            foreach (var item in (IEnumerable)value)
+            {
+                WriteValue(writer, field, item, isInStream);
+            }
+
+            writer.WriteEndArray();
         }
 
         writer.WriteEndObject();
     }
 
-    private static void WriteList(Utf8JsonWriter writer, FieldDescriptor field, IList values)
-    {
-        if (values.Count == 0)
+    private static bool IsSet(FieldDescriptor field, IMessage message, object value) =>
+        field.HasPresence ? field.Accessor.HasValue(message) : value switch
         {
-            return;
-        }
+            ICollection list => list.Count > 0,
+            string text => text.Length > 0,
+            ByteString bytes => !bytes.IsEmpty,
+            bool flag => flag,
+            long number => number != 0,
+            ulong number => number != 0,
+            int number => number != 0,
+            uint number => number != 0,
+            Enum number => Number(number) != 0,
+            _ => throw Unexpected(field),
+        };
 
-        writer.WriteStartArray(field.Name);
-        foreach (var value in values)
-        {
-            WriteValue(writer, field, value!);
-        }
-
-        writer.WriteEndArray();
-    }
-
-    private static void WriteValue(Utf8JsonWriter writer, FieldDescriptor field, object value)
+    private static void WriteValue(Utf8JsonWriter writer, FieldDescriptor field, object value, bool isInStream)
     {
         switch (value)
         {
             case IMessage message:
-                Write(writer, message);
+                WriteMessage(writer, message, isInStream);
+                break;
+            case string text:
+                writer.WriteText(text, isInStream);
                 break;
             case ByteString bytes:
                 writer.WriteBase64StringValue(bytes.Span);
                 break;
-            case string text:
-                writer.WriteStringValue(text);
-                break;
             case bool flag:
                 writer.WriteBooleanValue(flag);
                 break;
-            case long or ulong:
-                writer.WriteStringValue(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
+            case long number:
+                writer.WriteStringValue(number.ToString(CultureInfo.InvariantCulture));
+                break;
+            case ulong number:
+                writer.WriteStringValue(number.ToString(CultureInfo.InvariantCulture));
                 break;
             case int number:
                 writer.WriteNumberValue(number);
@@ -90,36 +99,19 @@ internal static class JsonMessageWriter
             case uint number:
                 writer.WriteNumberValue(number);
                 break;
-            case Enum:
-                WriteEnum(writer, field.EnumType, (int)value);
+            case Enum number when field.EnumType.FindValueByNumber(Number(number)) is { } named:
+                writer.WriteStringValue(named.Name);
+                break;
+            case Enum number:
+                writer.WriteNumberValue(Number(number));
                 break;
             default:
-                throw new NotSupportedException($"No message of etcd has a field like {field.FullName}.");
+                throw Unexpected(field);
         }
     }
 
-    private static void WriteEnum(Utf8JsonWriter writer, EnumDescriptor type, int number)
-    {
-        if (type.FindValueByNumber(number) is { } known)
-        {
-            writer.WriteStringValue(known.Name);
-        }
-        else
-        {
-            writer.WriteNumberValue(number);
-        }
-    }
+    // The enums of generated messages are ints.
+    private static int Number(Enum value) => (int)(object)value;
 
-    private static bool IsDefault(object value) => value switch
-    {
-        ByteString bytes => bytes.IsEmpty,
-        string text => text.Length == 0,
-        bool flag => !flag,
-        long number => number == 0,
-        ulong number => number == 0,
-        int number => number == 0,
-        uint number => number == 0,
-        Enum => (int)value == 0,
-        _ => false,
-    };
+    private static NotSupportedException Unexpected(FieldDescriptor field) => new($"{field.FullName} has a type that no message has had so far");
 }

@@ -12,43 +12,42 @@ namespace Granary.Server.Gateway;
 /// <param name="maxBytes">Bytes of one object at most.</param>
 internal sealed class JsonObjectReader(PipeReader body, int maxBytes)
 {
-    private int _depth;
-    private bool _inString;
-    private bool _escaped;
-
     /// <summary>The next object, or null at the end of the body.</summary>
     /// <exception cref="MalformedJsonException">Something else stands there, or the body ends within an object.</exception>
     /// <exception cref="MessageTooLargeException">The object has more bytes than it may.</exception>
     public async ValueTask<byte[]?> Next(CancellationToken cancellationToken)
     {
+        var scanner = new JsonScanner();
+
         // Bytes of this object that were looked at already.
         long looked = 0;
         while (true)
         {
             var read = await body.ReadAsync(cancellationToken);
             var buffer = looked == 0 ? SkipWhiteSpace(read.Buffer) : read.Buffer;
-            if (!buffer.IsEmpty)
+            long? end;
+            try
             {
-                if (looked == 0 && buffer.FirstSpan[0] != '{')
-                {
-                    var found = Encoding.UTF8.GetString(buffer.Slice(0, Math.Min(buffer.Length, 1)));
-                    body.AdvanceTo(buffer.Start, buffer.End);
-                    throw new MalformedJsonException($"proto: syntax error (line 1:1): unexpected token {found}");
-                }
+                end = End(scanner, buffer.Slice(looked), read.IsCompleted);
+            }
+            catch (MalformedJsonException)
+            {
+                body.AdvanceTo(buffer.End);
+                throw;
+            }
 
-                if (End(buffer.Slice(looked)) is { } end)
-                {
-                    var complete = buffer.Slice(0, looked + end).ToArray();
-                    body.AdvanceTo(buffer.GetPosition(looked + end));
-                    return complete;
-                }
+            if (end is not null)
+            {
+                var complete = buffer.Slice(0, looked + end.Value).ToArray();
+                body.AdvanceTo(buffer.GetPosition(looked + end.Value));
+                return complete[0] == '{' ? complete : throw NoObject(complete);
+            }
 
-                looked = buffer.Length;
-                if (looked > maxBytes)
-                {
-                    body.AdvanceTo(buffer.End);
-                    throw new MessageTooLargeException(looked);
-                }
+            looked = buffer.Length;
+            if (looked > maxBytes)
+            {
+                body.AdvanceTo(buffer.End);
+                throw new MessageTooLargeException(looked);
             }
 
             body.AdvanceTo(buffer.Start, buffer.End);
@@ -59,40 +58,33 @@ internal sealed class JsonObjectReader(PipeReader body, int maxBytes)
         }
     }
 
-    /// <summary>How many bytes belong to the object that goes on here, or null when it does not end here.</summary>
-    private long? End(in ReadOnlySequence<byte> part)
+    /// <summary>How many bytes belong to the value that goes on here, or null when it does not end here.</summary>
+    private static long? End(JsonScanner scanner, in ReadOnlySequence<byte> part, bool isAll)
     {
         long position = 0;
         foreach (var segment in part)
         {
             foreach (var one in segment.Span)
             {
+                switch (scanner.Take(one))
+                {
+                    case ScannedByte.Last:
+                        return position + 1;
+                    case ScannedByte.Behind:
+                        return position;
+                }
+
                 position++;
-                if (_escaped)
-                {
-                    _escaped = false;
-                }
-                else if (_inString)
-                {
-                    _escaped = one == '\\';
-                    _inString = one != '"';
-                }
-                else if (one == '"')
-                {
-                    _inString = true;
-                }
-                else if (one is (byte)'{' or (byte)'[')
-                {
-                    _depth++;
-                }
-                else if (one is (byte)'}' or (byte)']' && --_depth == 0)
-                {
-                    return position;
-                }
             }
         }
 
-        return null;
+        return isAll && scanner.MayEnd ? position : null;
+    }
+
+    private static MalformedJsonException NoObject(byte[] value)
+    {
+        var token = value[0] == '[' ? "[" : Encoding.UTF8.GetString(value);
+        return new MalformedJsonException($"proto: syntax error (line 1:1): unexpected token {token}");
     }
 
     private static ReadOnlySequence<byte> SkipWhiteSpace(ReadOnlySequence<byte> buffer)

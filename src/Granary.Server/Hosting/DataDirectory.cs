@@ -1,4 +1,7 @@
+using System.IO.Enumeration;
+using Granary.Log.Segments;
 using Granary.Server.Configuration;
+using Granary.Storage.Snapshots;
 
 namespace Granary.Server.Hosting;
 
@@ -8,37 +11,53 @@ internal sealed class DataDirectory
     // Stands in a directory that is being made, from before its first file until after its last.
     private const string UnfinishedMark = "unfinished";
 
+    private const string LogName = "log";
+    private const string StoreName = "store";
+    private const string DownloadName = "snapshot.db";
+    private const string ProbeName = ".writable";
+
+    // What may be there at any time: the rest is somebody else's. A disk has the first of the last line, a file server the other.
+    private static readonly string[] OwnPatterns =
+    [
+        LogName, StoreName, DirectoryLock.FileName, UnfinishedMark, ProbeName, SnapshotExport.TemporaryFiles,
+        "lost+found", ".nfs*",
+    ];
+
     private DataDirectory(string path) => Path = path;
 
     public string Path { get; }
 
-    public string Log => System.IO.Path.Combine(Path, "log");
+    public string Log => System.IO.Path.Combine(Path, LogName);
 
-    public string Store => System.IO.Path.Combine(Path, "store");
+    public string Store => System.IO.Path.Combine(Path, StoreName);
 
-    /// <exception cref="SettingsException">It cannot be made or written to, or is what an interrupted restore left.</exception>
+    /// <summary>A file for what is fetched before it is loaded, in a directory that is being made.</summary>
+    public string Download => System.IO.Path.Combine(Path, DownloadName);
+
+    /// <exception cref="SettingsException">
+    /// It cannot be made or written to, holds what is not Granary's, or is what an interrupted restore left. Nothing in it was touched then.
+    /// </exception>
     public static DataDirectory Open(string path)
     {
-        var directory = Create(path);
-        return File.Exists(System.IO.Path.Combine(directory.Path, UnfinishedMark))
-            ? throw new SettingsException($"{directory.Path} is what an interrupted restore or import left, or still makes: remove it, or run that again")
-            : directory;
+        path = System.IO.Path.GetFullPath(path);
+        return File.Exists(System.IO.Path.Combine(path, UnfinishedMark))
+            ? throw new SettingsException($"{path} is what an interrupted restore or import left, or still makes: remove it, or run that again")
+            : Create(path, OwnPatterns);
     }
 
     /// <summary>Begins a directory that nobody opens before it is marked as finished.</summary>
-    /// <exception cref="SettingsException">It cannot be made or written to.</exception>
+    /// <exception cref="SettingsException">It cannot be made or written to, or holds what is not Granary's.</exception>
     public static DataDirectory BeginUnfinished(string path)
     {
-        var directory = Create(path);
+        var directory = Create(System.IO.Path.GetFullPath(path), [.. OwnPatterns, DownloadName]);
         File.WriteAllBytes(System.IO.Path.Combine(directory.Path, UnfinishedMark), []);
         return directory;
     }
 
     public void MarkFinished() => File.Delete(System.IO.Path.Combine(Path, UnfinishedMark));
 
-    private static DataDirectory Create(string path)
+    private static DataDirectory Create(string path, string[] ownPatterns)
     {
-        path = System.IO.Path.GetFullPath(path);
         try
         {
             if (File.Exists(path))
@@ -46,19 +65,20 @@ internal sealed class DataDirectory
                 throw new SettingsException($"the data directory {path} cannot be used: it is a file");
             }
 
-            if (!Directory.Exists(path))
+            if (Directory.Exists(path))
             {
-                if (OperatingSystem.IsWindows())
-                {
-                    Directory.CreateDirectory(path);
-                }
-                else
-                {
-                    Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-                }
+                RefuseStrangers(path, ownPatterns);
+            }
+            else if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(path);
+            }
+            else
+            {
+                Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
 
-            var probe = System.IO.Path.Combine(path, ".writable");
+            var probe = System.IO.Path.Combine(path, ProbeName);
             File.WriteAllBytes(probe, []);
             File.Delete(probe);
         }
@@ -68,5 +88,30 @@ internal sealed class DataDirectory
         }
 
         return new DataDirectory(path);
+    }
+
+    /// <summary>Beside another's data a server would begin empty, and look as if all were lost.</summary>
+    private static void RefuseStrangers(string path, string[] ownPatterns)
+    {
+        var database = System.IO.Path.Combine(path, "member", "snap", "db");
+        if (File.Exists(database))
+        {
+            throw new SettingsException(
+                $"{path} holds the data of an etcd, beside which Granary would begin empty. Move in first, into a new directory: " +
+                $"`granary snapshot restore {database} --skip-hash-check --data-dir NEW` when that etcd has stopped, " +
+                "or `granary import --from HOST:PORT --data-dir NEW` while it runs; then `granary serve --data-dir NEW`");
+        }
+
+        var strangers = Directory.EnumerateFileSystemEntries(path)
+            .Select(static entry => System.IO.Path.GetFileName(entry))
+            .Where(name => !ownPatterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false)))
+            .Order(StringComparer.Ordinal)
+            .ToList();
+        if (strangers.Count > 0)
+        {
+            var others = strangers.Count == 1 ? "is" : $"and {strangers.Count - 1} more are";
+            throw new SettingsException(
+                $"the data directory {path} is not Granary's alone: {strangers[0]} in it {others} of something else. Name another directory, or move that away");
+        }
     }
 }

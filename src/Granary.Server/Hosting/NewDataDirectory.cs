@@ -11,8 +11,6 @@ internal sealed class NewDataDirectory : IDisposable
 {
     private const string UnfinishedSuffix = ".unfinished";
 
-    private const string DownloadName = "snapshot.db";
-
     private readonly string _target;
     private readonly DirectoryLock _lock;
     private bool _lockHeld = true;
@@ -32,7 +30,7 @@ internal sealed class NewDataDirectory : IDisposable
     public bool HadRemains { get; private init; }
 
     /// <summary>A file for what is fetched before it is loaded; gone when the directory is complete.</summary>
-    public string Download => Path.Combine(Unfinished.Path, DownloadName);
+    public string Download => Unfinished.Download;
 
     /// <exception cref="SettingsException">The place is taken, or cannot be used.</exception>
     public static NewDataDirectory Begin(string path)
@@ -54,14 +52,13 @@ internal sealed class NewDataDirectory : IDisposable
             throw new SettingsException($"another restore or import into {target} is running");
         }
 
-        var download = Path.Combine(unfinished.Path, DownloadName);
-        var hadRemains = Directory.Exists(unfinished.Store) || File.Exists(download);
+        var hadRemains = Directory.Exists(unfinished.Store) || File.Exists(unfinished.Download);
         if (Directory.Exists(unfinished.Store))
         {
             Directory.Delete(unfinished.Store, recursive: true);
         }
 
-        File.Delete(download);
+        File.Delete(unfinished.Download);
         return new NewDataDirectory(target, unfinished, held) { HadRemains = hadRemains };
     }
 

@@ -54,6 +54,7 @@ internal static class MetricsExtensions
     {
         app.ApplicationServices.GetRequiredService<ServerInstruments>();
         app.ApplicationServices.GetRequiredService<ProcessInstruments>();
+        app.Use(static exporter => new BareNames(exporter).Serve);
         app.UseOpenTelemetryPrometheusScrapingEndpoint(Path);
         RuntimeHelpers.RunClassConstructor(typeof(CommitLogMetrics).TypeHandle);
         RuntimeHelpers.RunClassConstructor(typeof(StorageMetrics).TypeHandle);

@@ -14,6 +14,9 @@ namespace Granary.Storage.Snapshots;
 /// </summary>
 public sealed class SnapshotExport : IDisposable
 {
+    /// <summary>What the names of its temporary files look like, should a crash leave one.</summary>
+    public const string TemporaryFiles = Spool.FilePattern;
+
     // etcd 3.5 starts with it, and later ones take it for one that 3.5 has made, which they can.
     private static readonly byte[] ClusterVersion = "3.5.0"u8.ToArray();
 

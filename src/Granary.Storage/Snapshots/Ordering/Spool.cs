@@ -6,6 +6,9 @@ namespace Granary.Storage.Snapshots.Ordering;
 /// </summary>
 internal sealed class Spool(TemporarySpace space, int bufferBytes) : IDisposable
 {
+    /// <summary>What its file is called until it has no name: a crash in between leaves it.</summary>
+    public const string FilePattern = "spool-*.tmp";
+
     private readonly byte[] _buffer = new byte[bufferBytes];
     private int _buffered;
     private long _inFile;
@@ -73,7 +76,7 @@ internal sealed class Spool(TemporarySpace space, int bufferBytes) : IDisposable
 
     private FileStream Create()
     {
-        var path = Path.Combine(space.Directory, $"spool-{Guid.NewGuid():N}.tmp");
+        var path = Path.Combine(space.Directory, FilePattern.Replace("*", $"{Guid.NewGuid():N}", StringComparison.Ordinal));
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
