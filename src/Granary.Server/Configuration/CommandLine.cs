@@ -70,9 +70,9 @@ internal static class CommandLine
                 hidden: flag.Name.StartsWith("experimental-", StringComparison.Ordinal)));
         }
 
-        foreach (var name in Flags.Ignored)
+        foreach (var flag in EtcdFlags.All.Where(static flag => !flag.IsInFilesOnly))
         {
-            options.Add(name, Add(command, name, "Taken for etcd's sake; has no meaning here.", isSwitch: true, hidden: true));
+            options.Add(flag.Name, Add(command, flag.Name, "Known for etcd's sake; sets nothing here.", flag.IsSwitch, hidden: true));
         }
 
         command.SetAction((parsed, cancellationToken) =>

@@ -14,6 +14,7 @@ internal sealed record Flag(
     bool IsOwn = false)
 {
     /// <summary>ETCD_DATA_DIR for etcd's data-dir, GRANARY_ENGINE for our engine.</summary>
-    public string EnvironmentVariable =>
-        (IsOwn ? "GRANARY_" : "ETCD_") + Name.ToUpperInvariant().Replace('-', '_');
+    public string EnvironmentVariable => VariableOf(IsOwn ? "GRANARY_" : "ETCD_", Name);
+
+    public static string VariableOf(string prefix, string name) => prefix + name.ToUpperInvariant().Replace('-', '_');
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Server.Configuration;
 
-/// <summary>All flags of the server. Those of etcd that mean nothing here are taken, so that its unit files and manifests work, and told of.</summary>
+/// <summary>All flags that set something here; <see cref="EtcdFlags"/> are the others.</summary>
 internal static class Flags
 {
     public static readonly IReadOnlyList<Flag> Effective =
@@ -74,26 +74,6 @@ internal static class Flags
         .. Renamed("distributed-tracing-sampling-rate", "Of a million requests without a trace of their own, so many get one (default: 0).",
             (o, v) => Traced(o, tracing => tracing with { SamplesPerMillion = (int)Math.Min(FlagValues.UnsignedInt(v), 1_000_000) })),
     ];
-
-    /// <summary>Flags of etcd that have nothing to set here.</summary>
-    public static readonly IReadOnlySet<string> Ignored = new HashSet<string>
-    {
-        "wal-dir", "snapshot-count", "heartbeat-interval", "election-timeout", "initial-election-tick-advance", "listen-peer-urls",
-        "max-snapshots", "max-wals", "backend-batch-interval", "backend-batch-limit", "backend-bbolt-freelist-type",
-        "grpc-keepalive-min-time", "grpc-keepalive-interval", "grpc-keepalive-timeout", "socket-reuse-port", "socket-reuse-address",
-        "raft-read-timeout", "raft-write-timeout", "memory-mlock", "experimental-memory-mlock", "feature-gates", "initial-cluster",
-        "initial-cluster-state", "initial-cluster-token", "strict-reconfig-check", "pre-vote", "enable-v2", "v2-deprecation", "logger",
-        "log-outputs", "enable-log-rotation", "log-rotation-config-json", "warning-unary-request-duration",
-        "experimental-warning-unary-request-duration", "experimental-initial-corrupt-check", "experimental-corrupt-check-time",
-        "corrupt-check-time", "experimental-compact-hash-check-enabled", "experimental-compact-hash-check-time",
-        "compact-hash-check-time", "experimental-txn-mode-write-with-shared-buffer", "experimental-warning-apply-duration",
-        "warning-apply-duration", "experimental-peer-skip-client-san-verification", "peer-skip-client-san-verification",
-        "experimental-bootstrap-defrag-threshold-megabytes", "bootstrap-defrag-threshold-megabytes", "experimental-downgrade-check-time",
-        "downgrade-check-time", "experimental-snapshot-catchup-entries", "snapshot-catchup-entries",
-        "experimental-stop-grpc-service-on-defrag", "enable-pprof", "experimental-enable-v2v3", "unsafe-no-fsync", "force-new-cluster",
-        "experimental-enable-lease-checkpoint", "experimental-enable-lease-checkpoint-persist", "discovery", "discovery-srv",
-        "discovery-srv-name", "discovery-fallback", "discovery-proxy", "proxy", "auth-token", "auth-token-ttl", "bcrypt-cost",
-    };
 
     private static readonly TimeSpan ShortestProgressInterval = TimeSpan.FromMilliseconds(100);
 

@@ -23,8 +23,13 @@ internal static class Settings
         IReadOnlyDictionary<string, string> flags, string? configFile, IDictionary environment, Action<string> warn)
     {
         configFile ??= environment[ConfigFileVariable] as string is { Length: > 0 } named ? named : null;
-        var values = configFile is null ? FromFlagsAndEnvironment(flags, environment, warn) : FromFile(configFile, flags, warn);
-        return Apply(values);
+
+        // Who is refused has one line to read.
+        var warnings = new List<string>();
+        var values = configFile is null ? FromFlagsAndEnvironment(flags, environment, warnings.Add) : FromFile(configFile, flags, warnings.Add);
+        var options = Apply(values);
+        warnings.ForEach(warn);
+        return options;
     }
 
     private static List<Setting> FromFlagsAndEnvironment(
@@ -33,38 +38,44 @@ internal static class Settings
         var settings = new List<Setting>();
         foreach (var flag in Flags.Effective)
         {
-            var fromEnvironment = environment[flag.EnvironmentVariable] as string is { Length: > 0 } value ? value : null;
-            if (flags.TryGetValue(flag.Name, out var given))
+            if (Find(flag.Name, flag.EnvironmentVariable) is var (value, source))
             {
-                if (fromEnvironment is not null)
-                {
-                    throw new SettingsException(
-                        $"conflicting environment variable {flag.EnvironmentVariable} is shadowed by --{flag.Name}: unset one of the two");
-                }
-
-                settings.Add(new Setting(flag, given, $"--{flag.Name}"));
-            }
-            else if (fromEnvironment is not null)
-            {
-                settings.Add(new Setting(flag, fromEnvironment, flag.EnvironmentVariable));
+                settings.Add(new Setting(flag, value, source));
             }
         }
 
-        foreach (var name in flags.Keys.Where(Flags.Ignored.Contains))
+        foreach (var flag in EtcdFlags.All.Where(static flag => !flag.IsInFilesOnly))
         {
-            warn($"--{name} has no meaning here and is ignored");
+            if (Find(flag.Name, flag.EnvironmentVariable) is ({ Length: > 0 } value, var source))
+            {
+                flag.Check(value, source);
+                warn($"{source} has no meaning here and is ignored");
+            }
         }
 
+        var known = Flags.Effective.Select(static flag => flag.EnvironmentVariable).Concat(EtcdFlags.All.Select(static flag => flag.EnvironmentVariable)).ToHashSet();
         foreach (string variable in environment.Keys)
         {
-            if (variable.StartsWith("ETCD_", StringComparison.Ordinal) && variable != ConfigFileVariable
-                && !Flags.Effective.Any(flag => flag.EnvironmentVariable == variable))
+            if (variable.StartsWith("ETCD_", StringComparison.Ordinal) && variable != ConfigFileVariable && !known.Contains(variable))
             {
                 warn($"environment variable {variable} has no meaning here and is ignored");
             }
         }
 
         return settings;
+
+        (string Value, string Source)? Find(string name, string variable)
+        {
+            var fromEnvironment = environment[variable] as string is { Length: > 0 } value ? value : null;
+            if (!flags.TryGetValue(name, out var given))
+            {
+                return fromEnvironment is null ? null : (fromEnvironment, variable);
+            }
+
+            return fromEnvironment is null
+                ? (given, $"--{name}")
+                : throw new SettingsException($"conflicting environment variable {variable} is shadowed by --{name}: unset one of the two");
+        }
     }
 
     private static List<Setting> FromFile(string path, IReadOnlyDictionary<string, string> flags, Action<string> warn)
@@ -91,14 +102,18 @@ internal static class Settings
         var settings = new List<Setting>();
         foreach (var (name, value) in entries ?? [])
         {
+            var texts = Texts($"{path}: {name}", value).ToList();
             if (Flags.Effective.FirstOrDefault(flag => flag.Name == name) is { } flag)
             {
-                var text = value is IEnumerable<object> list ? string.Join(',', list) : value?.ToString() ?? "";
-                settings.Add(new Setting(flag, text, $"{path}: {name}"));
+                settings.AddRange(texts.Select(text => new Setting(flag, text.Value, text.Source)));
             }
-            else if (Flags.Ignored.Contains(name))
+            else if (EtcdFlags.ByName.TryGetValue(name, out var etcdFlag))
             {
-                warn($"{path}: {name} has no meaning here and is ignored");
+                texts.ForEach(text => etcdFlag.Check(text.Value, text.Source));
+                if (texts.Count > 0)
+                {
+                    warn($"{path}: {name} has no meaning here and is ignored");
+                }
             }
             else
             {
@@ -108,6 +123,15 @@ internal static class Settings
 
         return settings;
     }
+
+    /// <summary>What is set at a place in a file: nothing where nothing stands behind the name, each entry of a section.</summary>
+    private static IEnumerable<(string Value, string Source)> Texts(string source, object? value) => value switch
+    {
+        null or "" => [],
+        IDictionary<object, object?> section => section.SelectMany(entry => Texts($"{source}.{entry.Key}", entry.Value)),
+        IEnumerable<object> list => Texts(source, string.Join(',', list)),
+        _ => [(value.ToString()!, source)],
+    };
 
     private static ServerOptions Apply(List<Setting> settings)
     {

@@ -1,0 +1,147 @@
+namespace Granary.Server.Configuration;
+
+/// <summary>
+/// All flags of etcd 3.4 to 3.7 that set nothing here. What is without effect on what clients are promised is ignored, so that etcd's unit files and
+/// manifests work; what asks for a system that Granary is not is refused, since nobody would notice until it matters.
+/// </summary>
+internal static class EtcdFlags
+{
+    private const string OneMember = "this version serves clusters of one member only";
+
+    private const string Discovery = $"asks others who the members of the cluster are, and {OneMember}: leave it out";
+
+    private const string Version2 = "asks for etcd's API of version 2, which Granary does not have: move its clients to version 3, then leave it out";
+
+    private const string Tls = "asks for TLS, which this version does not have: leave it out, and end TLS in front of the server";
+
+    private const string PeerTls = $"asks for TLS between members, and {OneMember}: leave it out";
+
+    private const string Checkpoints =
+        "asks that the remaining times of leases outlast the server, and here each start gives a lease its full time again: leave it out if that will do";
+
+    private static readonly string[] Ignored =
+    [
+        // Where and how it is stored, and when that is tidied up.
+        "wal-dir", "snapshot-count", "max-snapshots", "max-wals", "backend-batch-interval", "backend-batch-limit", "backend-bbolt-freelist-type",
+        "experimental-backend-bbolt-freelist-type", "bootstrap-defrag-threshold-megabytes", "experimental-bootstrap-defrag-threshold-megabytes",
+
+        // How members elect, talk to and check each other.
+        "heartbeat-interval", "election-timeout", "listen-peer-urls", "raft-read-timeout", "raft-write-timeout", "initial-cluster-token", "max-learners",
+        "corrupt-check-time", "experimental-corrupt-check-time", "compact-hash-check-time", "experimental-compact-hash-check-time",
+        "downgrade-check-time", "experimental-downgrade-check-time", "snapshot-catchup-entries", "experimental-snapshot-catchup-entries",
+
+        // Connections.
+        "grpc-keepalive-min-time", "grpc-keepalive-interval", "grpc-keepalive-timeout",
+
+        // What belongs to discovery, to proxies or to users, where those are asked for elsewhere or not at all.
+        "discovery-fallback", "discovery-dial-timeout", "discovery-request-timeout", "discovery-keepalive-time", "discovery-keepalive-timeout",
+        "proxy-failure-wait", "proxy-refresh-interval", "proxy-dial-timeout", "proxy-write-timeout", "proxy-read-timeout",
+        "auth-token-ttl", "bcrypt-cost", "v2-deprecation",
+
+        // Logs.
+        "logger", "log-output", "log-outputs", "log-package-levels", "log-rotation-config-json", "warning-apply-duration",
+        "experimental-warning-apply-duration", "warning-unary-request-duration", "experimental-warning-unary-request-duration",
+
+        // Of versions before 3, which etcd itself ignores.
+        "cluster-active-size", "cluster-remove-delay", "cluster-sync-interval", "config", "max-result-buffer", "max-retry-attempts",
+        "peer-heartbeat-interval", "peer-election-timeout", "retry-interval",
+    ];
+
+    private static readonly string[] IgnoredSwitches =
+    [
+        "initial-election-tick-advance", "strict-reconfig-check", "pre-vote", "peer-skip-client-san-verification",
+        "experimental-peer-skip-client-san-verification", "experimental-compact-hash-check-enabled", "next-cluster-version-compatible",
+        "discovery-insecure-transport", "discovery-insecure-skip-tls-verify",
+        "socket-reuse-port", "socket-reuse-address", "memory-mlock", "experimental-memory-mlock", "enable-pprof", "debug", "enable-log-rotation",
+
+        // The log and the store check themselves when they are opened, and flush whatever is asked.
+        "experimental-initial-corrupt-check", "unsafe-no-fsync",
+
+        // Nothing stops while space is given back, and no reader holds up a writer.
+        "experimental-stop-grpc-service-on-defrag", "experimental-txn-mode-write-with-shared-buffer",
+        "force", "snapshot", "v", "vv",
+    ];
+
+    public static readonly IReadOnlyList<EtcdFlag> All =
+    [
+        .. Ignored.Select(static name => new EtcdFlag(name)),
+        .. IgnoredSwitches.Select(static name => new EtcdFlag(name, IsSwitch: true)),
+
+        new("initial-cluster", SeveralMembers),
+        new("initial-cluster-state", static value => value switch
+        {
+            "new" => null,
+            "existing" => $"asks to join a cluster, and {OneMember}: it would begin empty beside it. Leave it out; `granary import` brings the data of another cluster",
+            _ => $"\"{value}\" is neither new nor existing",
+        }),
+        .. Named(["discovery", "discovery-srv", "discovery-srv-name", "discovery-proxy", "discovery-token", "discovery-endpoints"], Discovery),
+        .. Named(["discovery-cert", "discovery-key", "discovery-cacert", "discovery-user", "discovery-password"], Discovery),
+        new("proxy", static value => value == "off" ? null : "asks for a proxy to another cluster, which Granary is not: leave it out"),
+        Switch("force-new-cluster", "asks to found a cluster with what a member of another has, which Granary cannot: restore a snapshot, see `granary snapshot restore --help`"),
+        Switch("enable-v2", Version2),
+        .. Named(["experimental-enable-v2v3"], Version2),
+
+        .. Named(["cert-file", "key-file", "client-cert-file", "client-key-file", "client-crl-file", "client-cert-allowed-hostname", "trusted-ca-file"], Tls),
+        .. Named(["cipher-suites", "tls-max-version"], Tls),
+        new("tls-min-version", static value => value == "TLS1.2" ? null : Tls),
+        new("self-signed-cert-validity", static value => value == "1" ? null : Tls),
+        Switch("client-cert-auth", Tls),
+        Switch("auto-tls", Tls),
+        .. Named(["peer-cert-file", "peer-key-file", "peer-client-cert-file", "peer-client-key-file", "peer-crl-file", "peer-trusted-ca-file"], PeerTls),
+        .. Named(["peer-cert-allowed-cn", "peer-cert-allowed-hostname"], PeerTls),
+        Switch("peer-client-cert-auth", PeerTls),
+        Switch("peer-auto-tls", PeerTls),
+        new("auth-token", static value => value == "simple" ? null : "asks for tokens of another kind, and this version has no users: leave it out"),
+
+        Switch("experimental-enable-lease-checkpoint", Checkpoints),
+        Switch("experimental-enable-lease-checkpoint-persist", Checkpoints),
+        new("feature-gates", Gates),
+
+        Section("client-transport-security", Tls),
+        Section("peer-transport-security", PeerTls),
+        Section("discovery-config", Discovery),
+        new("socket-options", IsInFilesOnly: true),
+        new("grpc-additional-server-options", IsInFilesOnly: true),
+        new("experimental-snapshot-catch-up-entries", IsInFilesOnly: true),
+    ];
+
+    public static readonly IReadOnlyDictionary<string, EtcdFlag> ByName = All.ToDictionary(static flag => flag.Name);
+
+    private static EtcdFlag Switch(string name, string objection) => new(name, value => FlagValues.Bool(value) ? objection : null, IsSwitch: true);
+
+    // Whatever they name, they are there for.
+    private static IEnumerable<EtcdFlag> Named(IEnumerable<string> names, string objection) => names.Select(name => new EtcdFlag(name, _ => objection));
+
+    // A file may spell out what is not wanted.
+    private static EtcdFlag Section(string name, string objection) =>
+        new(name, value => value.Equals("false", StringComparison.OrdinalIgnoreCase) ? null : objection, IsInFilesOnly: true);
+
+    // NAME=URL, and the same name again for each further URL of a member.
+    private static string? SeveralMembers(string value)
+    {
+        var members = FlagValues.List(value).Select(static member => member.Split('=')[0]).Distinct().ToList();
+        return members.Count == 1 ? null
+            : $"names {members.Count} members ({string.Join(", ", members)}), and {OneMember}: they would be stores that know nothing of each other. " +
+              "Name this one only, or leave it out";
+    }
+
+    private static string? Gates(string value)
+    {
+        foreach (var gate in FlagValues.List(value).Select(static gate => gate.Split('=', 2)))
+        {
+            var isOn = FlagValues.Bool(gate.Length == 2 ? gate[1].Trim() : "");
+            switch (gate[0].Trim())
+            {
+                case "LeaseCheckpoint" or "LeaseCheckpointPersist" or "AllAlpha" when isOn:
+                    return $"{gate[0].Trim()} {Checkpoints}";
+                case "LeaseCheckpoint" or "LeaseCheckpointPersist" or "AllAlpha" or "AllBeta" or "StopGRPCServiceOnDefrag" or "InitialCorruptCheck":
+                case "CompactHashCheck" or "TxnModeWriteWithSharedBuffer" or "SetMemberLocalAddr" or "FastLeaseKeepAlive" or "PriorityRequest":
+                    continue;
+                default:
+                    return $"there is no feature \"{gate[0].Trim()}\" in etcd 3.6 or 3.7: leave it out";
+            }
+        }
+
+        return null;
+    }
+}
