@@ -12,31 +12,26 @@ internal sealed class MemoryReturn(AnswerBudget answers, TimeProvider time) : Ba
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     // Less than this is kept for the next burst.
-    private const long WorthwhileBytes = 128L << 20;
+    private const long WorthwhileBytes = 64L << 20;
 
-    // Of a server that has little to do: a collection that stops everything for a moment disturbs nobody.
+    // Allocated in one interval: a server that does no more has little to do, and a collection that stops it for a moment disturbs nobody.
     private const long QuietBytes = 64L << 20;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
         var allocated = GC.GetTotalAllocatedBytes();
-        var collected = allocated;
+        var kept = WorthwhileBytes;
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             var before = allocated;
             allocated = GC.GetTotalAllocatedBytes();
-            if (allocated - collected < WorthwhileBytes || answers.Bytes > 0 || GC.GetGCMemoryInfo().TotalCommittedBytes < WorthwhileBytes)
-            {
-                continue;
-            }
-
-            if (allocated - before <= QuietBytes)
+            if (allocated - before <= QuietBytes && answers.Bytes == 0 && GC.GetGCMemoryInfo().TotalCommittedBytes >= kept + WorthwhileBytes)
             {
                 // Gives back what it can, and not only part of it.
                 GCSettings.LargeObjectHeapCompactionMode = GCLargeObjectHeapCompactionMode.CompactOnce;
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-                collected = allocated;
+                kept = GC.GetGCMemoryInfo().TotalCommittedBytes;
             }
         }
     }
