@@ -3,7 +3,7 @@ using Granary.Server.Hosting;
 
 if (ProcessLimits.Shortage() is { } shortage)
 {
-    ProcessLimits.Say($"granary: {shortage}");
+    ProcessLimits.Say(shortage, args);
     return 1;
 }
 

@@ -44,8 +44,9 @@ internal static class CommandLine
 
         if (parsed.Errors.Count > 0)
         {
-            Console.Error.WriteLine($"granary: {parsed.Errors[0].Message}");
-            Console.Error.WriteLine("usage: granary [serve] [--FLAG=VALUE ...]; granary --help lists the flags");
+            var standardError = parsed.CommandResult.Command == root || parsed.CommandResult.Command == serve ? StandardErrorOf(parsed) : new StandardError(LogFormat.Text);
+            standardError.Fail(parsed.Errors[0].Message);
+            standardError.Tell("usage: granary [serve] [--FLAG=VALUE ...]; granary --help lists the flags");
             return UsageExitCode;
         }
 
@@ -86,7 +87,7 @@ internal static class CommandLine
                 }
             }
 
-            return Serve(given, parsed.GetValue(configFile), cancellationToken);
+            return Serve(given, parsed.GetValue(configFile), StandardErrorOf(parsed), cancellationToken);
         });
     }
 
@@ -103,37 +104,47 @@ internal static class CommandLine
         return option;
     }
 
-    private static async Task<int> Serve(Dictionary<string, string> flags, string? configFile, CancellationToken cancellationToken)
+    private static async Task<int> Serve(
+        Dictionary<string, string> flags, string? configFile, StandardError standardError, CancellationToken cancellationToken)
     {
+        standardError.ReportCrashes();
         try
         {
-            var options = Settings.Read(
-                flags, configFile, Environment.GetEnvironmentVariables(), warning => Console.Error.WriteLine($"granary: warning: {warning}"));
+            var options = Settings.Read(flags, configFile, Environment.GetEnvironmentVariables(), standardError.Warn);
             await GranaryServer.Run(options, cancellationToken);
             return 0;
         }
         catch (SettingsException exception)
         {
-            await Console.Error.WriteLineAsync($"granary: {exception.Message}");
+            standardError.Fail(exception.Message);
             return exception.ExitCode;
         }
         catch (ServerFailedException exception)
         {
-            await Console.Error.WriteLineAsync($"granary: {exception.Message}");
+            standardError.Fail(exception.Message);
             return ServerFailedException.ExitCode;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync("granary: told to stop before it was ready to serve");
+            standardError.Tell("told to stop before it was ready to serve");
             return 0;
         }
         catch (Exception exception)
         {
             // Whatever it is: a line for people, and the whole of it for whoever asks.
             var isDebug = flags.GetValueOrDefault("log-level") == "debug";
-            await Console.Error.WriteLineAsync($"granary: cannot serve: {(isDebug ? exception : exception.GetBaseException().Message)}");
+            standardError.Fail($"cannot serve: {(isDebug ? exception : exception.GetBaseException().Message)}");
             return 1;
         }
+    }
+
+    /// <summary>In the form that was asked for, whatever else is wrong with what was given.</summary>
+    private static StandardError StandardErrorOf(ParseResult parsed)
+    {
+        return new StandardError(Settings.LogFormatOf(Given("--log-format"), Given("--config-file"), Environment.GetEnvironmentVariables()));
+
+        string? Given(string option) => parsed.Tokens.Zip(parsed.Tokens.Skip(1))
+            .LastOrDefault(pair => pair.First.Type == TokenType.Option && pair.First.Value == option && pair.Second.Type == TokenType.Argument).Second?.Value;
     }
 
     // etcd takes long flags behind one dash as well.

@@ -14,6 +14,8 @@ internal static class Settings
 
     private const string TracingSwitch = "enable-distributed-tracing";
 
+    private static readonly Flag LogFormatFlag = Flags.Effective.Single(static flag => flag.Name == "log-format");
+
     /// <param name="flags">Flags as given, by name.</param>
     /// <param name="configFile">The file, if one was named by flag.</param>
     /// <param name="environment">The environment's variables.</param>
@@ -22,7 +24,7 @@ internal static class Settings
     public static ServerOptions Read(
         IReadOnlyDictionary<string, string> flags, string? configFile, IDictionary environment, Action<string> warn)
     {
-        configFile ??= environment[ConfigFileVariable] as string is { Length: > 0 } named ? named : null;
+        configFile ??= NamedIn(environment, ConfigFileVariable);
 
         // Who is refused has one line to read.
         var warnings = new List<string>();
@@ -31,6 +33,37 @@ internal static class Settings
         warnings.ForEach(warn);
         return options;
     }
+
+    /// <summary>The form of the log, as far as that can be told while nothing else is read yet.</summary>
+    /// <param name="flag">What the flag says, if it is given.</param>
+    /// <param name="configFile">The file, if one was named by flag.</param>
+    /// <param name="environment">The environment's variables.</param>
+    public static LogFormat LogFormatOf(string? flag, string? configFile, IDictionary environment)
+    {
+        var given = flag ?? NamedIn(environment, LogFormatFlag.EnvironmentVariable);
+        try
+        {
+            if ((configFile ?? NamedIn(environment, ConfigFileVariable)) is { } file)
+            {
+                given = Entries(file).GetValueOrDefault(LogFormatFlag.Name)?.ToString();
+            }
+        }
+        catch (SettingsException)
+        {
+            // Nobody knows what it would have said.
+        }
+
+        try
+        {
+            return given is null ? LogFormat.Text : LogFormatFlag.Apply(new ServerOptions(), given).LogFormat;
+        }
+        catch (FormatException)
+        {
+            return LogFormat.Text;
+        }
+    }
+
+    private static string? NamedIn(IDictionary environment, string variable) => environment[variable] as string is { Length: > 0 } value ? value : null;
 
     private static List<Setting> FromFlagsAndEnvironment(
         IReadOnlyDictionary<string, string> flags, IDictionary environment, Action<string> warn)
@@ -66,7 +99,7 @@ internal static class Settings
 
         (string Value, string Source)? Find(string name, string variable)
         {
-            var fromEnvironment = environment[variable] as string is { Length: > 0 } value ? value : null;
+            var fromEnvironment = NamedIn(environment, variable);
             if (!flags.TryGetValue(name, out var given))
             {
                 return fromEnvironment is null ? null : (fromEnvironment, variable);
@@ -85,22 +118,8 @@ internal static class Settings
             warn($"{path} is the only source of settings: all other flags are ignored");
         }
 
-        Dictionary<string, object?>? entries;
-        try
-        {
-            entries = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object?>?>(File.ReadAllText(path));
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new SettingsException($"cannot read the configuration file {path}: {exception.Message}");
-        }
-        catch (YamlException exception)
-        {
-            throw new SettingsException($"{path}, line {exception.Start.Line}: {exception.InnerException?.Message ?? exception.Message}");
-        }
-
         var settings = new List<Setting>();
-        foreach (var (name, value) in entries ?? [])
+        foreach (var (name, value) in Entries(path))
         {
             var texts = Texts($"{path}: {name}", value).ToList();
             if (Flags.Effective.FirstOrDefault(flag => flag.Name == name) is { } flag)
@@ -122,6 +141,22 @@ internal static class Settings
         }
 
         return settings;
+    }
+
+    private static Dictionary<string, object?> Entries(string path)
+    {
+        try
+        {
+            return new DeserializerBuilder().Build().Deserialize<Dictionary<string, object?>?>(File.ReadAllText(path)) ?? [];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"cannot read the configuration file {path}: {exception.Message}");
+        }
+        catch (YamlException exception)
+        {
+            throw new SettingsException($"{path}, line {exception.Start.Line}: {exception.InnerException?.Message ?? exception.Message}");
+        }
     }
 
     /// <summary>What is set at a place in a file: nothing where nothing stands behind the name, each entry of a section.</summary>

@@ -14,7 +14,6 @@ using Granary.Server.Metrics;
 using Granary.Server.Tracing;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging.Console;
 using Orleans.Configuration;
 using Orleans.Runtime;
 
@@ -62,7 +61,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     /// <exception cref="SettingsException">The server cannot start.</exception>
     public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
     {
-        var loggers = LoggerFactory.Create(logging => ConfigureLogging(logging, options));
+        var loggers = LoggerFactory.Create(logging => LogOutput.Configure(logging, options.LogLevel, options.LogFormat));
 
         // The two take about as long and use different parts of the machine.
         var opening = Task.Run(() => OpenStorage(options, loggers), cancellationToken);
@@ -134,7 +133,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         // Under systemd: says when it is ready and when it stops. The form of the log stays what it is set to be.
         builder.Services.AddSystemd();
-        ConfigureLogging(builder.Logging, options);
+        LogOutput.Configure(builder.Logging, options.LogLevel, options.LogFormat);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options));
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
@@ -208,34 +207,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             messaging.CancelRequestOnTimeout = true;
         });
         silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = TimeSpan.FromDays(1));
-    }
-
-    private static void ConfigureLogging(ILoggingBuilder logging, ServerOptions options)
-    {
-        logging.SetMinimumLevel(options.LogLevel);
-        logging.AddFilter("Orleans", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Error);
-        logging.AddFilter("Microsoft", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Error);
-        logging.AddFilter("Grpc", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.Critical);
-
-        // Why a start failed is told once, by whoever ends the process.
-        logging.AddFilter("Microsoft.Extensions.Hosting", options.LogLevel == LogLevel.Debug ? LogLevel.Information : LogLevel.None);
-        logging.AddFilter("Polly", LogLevel.Error);
-
-        // As long as this one logs at all, each request is given an activity of its own.
-        logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
-        if (options.LogFormat == LogFormat.Json)
-        {
-            logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
-        }
-        else
-        {
-            logging.AddSimpleConsole(text =>
-                (text.SingleLine, text.UseUtcTimestamp, text.TimestampFormat, text.ColorBehavior) =
-                (true, true, "yyyy-MM-ddTHH:mm:ss.fffZ ", LoggerColorBehavior.Default));
-        }
-
-        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 
     private static partial class Log

@@ -55,10 +55,19 @@ internal static class ProcessLimits
         return memory < LeastMemory ? $"{memory >> 20} MiB of memory may be used, and {LeastMemory >> 20} are needed: raise the limit" : null;
     }
 
-    /// <summary>Writes a line to standard error.</summary>
-    public static void Say(string line)
+    /// <summary>Writes a line to standard error, in the form that the arguments or the environment want the log to have.</summary>
+    public static void Say(string shortage, string[] args)
     {
-        var bytes = Encoding.UTF8.GetBytes(line + "\n");
+        var isJson = Environment.GetEnvironmentVariable("ETCD_LOG_FORMAT") == "json";
+        for (var i = 0; i < args.Length; i++)
+        {
+            isJson |= args[i] is "--log-format=json" or "-log-format=json"
+                || (args[i] is "--log-format" or "-log-format" && i + 1 < args.Length && args[i + 1] == "json");
+        }
+
+        // Nothing of what is said needs to be escaped.
+        var line = isJson ? $"{{\"LogLevel\":\"Critical\",\"Category\":\"Granary\",\"Message\":\"{shortage}\"}}\n" : $"granary: {shortage}\n";
+        var bytes = Encoding.UTF8.GetBytes(line);
         _ = Write(2, bytes, bytes.Length);
     }
 
