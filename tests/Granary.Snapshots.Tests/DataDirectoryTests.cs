@@ -74,7 +74,7 @@ public sealed partial class DataDirectoryTests : SnapshotTest
     public async Task What_a_disk_has_or_a_crash_leaves_is_no_strangers()
     {
         await using var server = Server.NotStarted(Product.Granary);
-        Fill(server.DataDirectory, "lost+found/ .writable .nfs00000000012c0001 spool-0123456789abcdef0123456789abcdef.tmp lock");
+        Fill(server.DataDirectory, "lost+found/ .writable .nfs00000000012c0001 spool-0123456789abcdef0123456789abcdef.tmp core.4711 lock");
         await server.StartAgain(Stop);
         await Put(server, "k", "v");
         await server.Kill(Stop);

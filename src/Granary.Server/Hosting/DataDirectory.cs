@@ -16,11 +16,12 @@ internal sealed class DataDirectory
     private const string DownloadName = "snapshot.db";
     private const string ProbeName = ".writable";
 
-    // What may be there at any time: the rest is somebody else's. A disk has the first of the last line, a file server the other.
+    // What may be there at any time: the rest is somebody else's. Those of the last line are a disk's, a file server's, and a crash's of a process that
+    // works in here.
     private static readonly string[] OwnPatterns =
     [
         LogName, StoreName, DirectoryLock.FileName, UnfinishedMark, ProbeName, SnapshotExport.TemporaryFiles,
-        "lost+found", ".nfs*",
+        "lost+found", ".nfs*", "core", "core.*",
     ];
 
     private DataDirectory(string path) => Path = path;
