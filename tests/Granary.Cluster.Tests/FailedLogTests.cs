@@ -57,7 +57,7 @@ public sealed class FailedLogTests
     private static async Task MustEnd(Server server, string cause)
     {
         // For a moment whoever asks for its health is told.
-        var health = Http.Get(server, "/health");
+        var health = PlainHttp.Get(server.Address + "/health", Stop);
         Assert.Equal(ExitCode, await server.Ended("its log failed", Stop));
         Assert.Contains("RAFT NO LEADER", await health, StringComparison.Ordinal);
         var line = server.Log.Split('\n').Single(line => line.StartsWith("granary: ", StringComparison.Ordinal));

@@ -33,7 +33,7 @@ public sealed class FullDiskTests
             // To the last byte, or so that deletions and compactions go on.
             var leaving = round % 2 == 0 ? 0 : (80 + random.Next(20)) << 20;
             await HoldsWhileFull("a put is refused", () => IsRefused(server));
-            await HoldsWhileFull("/health says so", async () => await Http.Get(server, "/health") is """{"health":"false","reason":"ALARM NOSPACE"}""" + "\n");
+            await HoldsWhileFull("/health says so", async () => await PlainHttp.Get(server.Address + "/health", Stop) is """{"health":"false","reason":"ALARM NOSPACE"}""" + "\n");
             await HoldsWhileFull("etcdctl says so", async () => (await Tool.Etcdctl(server, Stop, "endpoint", "health")).All.Contains("NOSPACE", StringComparison.Ordinal));
 
             // Filled again each time, since the server gives some of its own back.
@@ -58,7 +58,7 @@ public sealed class FullDiskTests
         Assert.True(server.IsRunning);
         Assert.True(run.Snapshots > 0);
         await run.Check();
-        Assert.Equal("""{"health":"true","reason":""}""", (await Http.Get(server, "/health")).Trim());
+        Assert.Equal("""{"health":"true","reason":""}""", (await PlainHttp.Get(server.Address + "/health", Stop)).Trim());
 
         Assert.Equal(0, await server.Stop(Stop));
         await server.StartAgain(Stop);

@@ -116,7 +116,7 @@ public sealed class LargeAnswerTests
     }
 
     private static async Task<long> Metric(Server server, string name) => long.Parse(
-        (await Http.Get(server, "/metrics")).Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ')[^1],
+        (await PlainHttp.Get(server.Address + "/metrics", Stop)).Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ')[^1],
         System.Globalization.CultureInfo.InvariantCulture);
 
     private static Method<T, Size> Method<T>(string service, string name, T _)

@@ -14,8 +14,6 @@ namespace Granary.Server.Tests;
 [Collection("one server at a time")]
 public sealed class HealthTests
 {
-    private static readonly HttpClient Http = new();
-
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -29,7 +27,7 @@ public sealed class HealthTests
     public async Task A_server_that_is_not_there_is_well_in_none()
     {
         var address = $"http://127.0.0.1:{LoopbackPorts.Take()}";
-        await Assert.ThrowsAsync<HttpRequestException>(() => Http.GetAsync(address + "/readyz", Stop));
+        await Assert.ThrowsAsync<HttpRequestException>(() => PlainHttp.Get(address + "/readyz", Stop));
         var status = await Tool.Granary(Stop, "status", "--endpoint", address);
         Assert.Equal(1, status.ExitCode);
         Assert.Contains("does not answer", status.Error, StringComparison.Ordinal);
@@ -101,10 +99,6 @@ public sealed class HealthTests
         Assert.True(told.ExitCode == (status is null ? 0 : 1), told.All);
         Assert.Contains(status ?? "\"healthy\":true", told.Output, StringComparison.Ordinal);
 
-        async Task<string> Get(string path)
-        {
-            using var response = await Http.GetAsync(server.Address + path, Stop);
-            return await response.Content.ReadAsStringAsync(Stop);
-        }
+        Task<string> Get(string path) => PlainHttp.Get(server.Address + path, Stop);
     }
 }

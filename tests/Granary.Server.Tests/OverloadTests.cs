@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -32,7 +31,7 @@ public sealed class OverloadTests
         await kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("big"), Value = ByteString.CopyFrom(new byte[1 << 20]) }, cancellationToken: Stop);
         await WellBehaved(kv);
         var normal = await WellBehaved(kv);
-        var before = ResidentBytes(server.ProcessId);
+        var before = ServerMemory.Resident(server);
 
         var idle = await Task.WhenAll(Enumerable.Range(0, Connections).Select(i => Connect(server, i)));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stop);
@@ -60,7 +59,7 @@ public sealed class OverloadTests
             async () =>
             {
                 await WellBehaved(kv);
-                return ResidentBytes(server.ProcessId) < before + (128 << 20);
+                return ServerMemory.Resident(server) < before + (128 << 20);
             },
             Generous,
             Stop);
@@ -166,10 +165,4 @@ public sealed class OverloadTests
     private static async Task<string> Health(Testing.Server server) =>
         (await new Grpc.Health.V1.Health.HealthClient(server.Channel).CheckAsync(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: Stop))
             .Status.ToString().ToUpperInvariant();
-
-    private static long ResidentBytes(int processId)
-    {
-        var line = File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
-    }
 }

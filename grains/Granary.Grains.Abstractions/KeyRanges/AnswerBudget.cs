@@ -48,12 +48,17 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
     {
         lock (_gate)
         {
-            if (_waiting.Count > 0 || !HasRoom)
+            // One that nobody wants any more is told so when it says how large it is.
+            if (share.Bytes == 0 && !share.IsDisposed)
             {
-                return false;
+                if (_waiting.Count > 0 || !HasRoom)
+                {
+                    return false;
+                }
+
+                Admit(share);
             }
 
-            Admit(share);
             return true;
         }
     }
@@ -63,9 +68,8 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
         LinkedListNode<(AnswerShare, TaskCompletionSource Admitted)> place;
         lock (_gate)
         {
-            if (_waiting.Count == 0 && HasRoom)
+            if (TryAdmit(share))
             {
-                Admit(share);
                 return;
             }
 
@@ -81,30 +85,57 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
         await place.Value.Admitted.Task;
     }
 
-    internal void Grow(long bytes) => Interlocked.Add(ref _bytes, Copies * bytes);
-
-    internal void EndReading()
+    internal void Grow(AnswerShare share, long bytes)
     {
         lock (_gate)
         {
-            _reading--;
+            if (share.IsDisposed)
+            {
+                throw new OperationCanceledException();
+            }
+
+            if (share.Bytes > 0 && bytes > share.Bytes)
+            {
+                _bytes += Copies * (bytes - share.Bytes);
+                share.Bytes = bytes;
+            }
+        }
+    }
+
+    internal void EndReading(AnswerShare share)
+    {
+        lock (_gate)
+        {
+            if (share.IsReading)
+            {
+                share.IsReading = false;
+                _reading--;
+                AdmitWaiting();
+            }
+        }
+    }
+
+    internal void GiveBack(AnswerShare share)
+    {
+        lock (_gate)
+        {
+            share.IsDisposed = true;
+            Collect(share.Bytes);
+            _bytes -= Copies * share.Bytes;
+            share.Bytes = 0;
+            EndReading(share);
             AdmitWaiting();
         }
     }
 
-    internal void GiveBack(long bytes)
+    /// <summary>What is done is garbage, and the collector, which goes by what the machine has, would let it gather.</summary>
+    private void Collect(long bytes)
     {
-        // Before others are let in: what is done is garbage, and the collector, which goes by what the machine has, would let it gather.
-        if (Interlocked.Add(ref _garbage, bytes) >= maxBytes / (2 * Copies))
+        _garbage += bytes;
+        if (_garbage >= maxBytes / (2 * Copies))
         {
-            Interlocked.Exchange(ref _garbage, 0);
+            _garbage = 0;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
-        }
-
-        lock (_gate)
-        {
-            Interlocked.Add(ref _bytes, -Copies * bytes);
-            AdmitWaiting();
         }
     }
 
@@ -122,8 +153,8 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
     {
         _reading++;
         _largeCount++;
-        Grow(SmallBytes);
-        share.Begin();
+        _bytes += Copies * SmallBytes;
+        (share.Bytes, share.IsReading) = (SmallBytes, true);
     }
 
     private void Leave(LinkedListNode<(AnswerShare, TaskCompletionSource Admitted)> place, CancellationToken cancellationToken)

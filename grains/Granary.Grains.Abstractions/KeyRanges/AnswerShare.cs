@@ -11,35 +11,26 @@ public sealed class AnswerShare : IDisposable
 {
     [NonSerialized]
     private readonly AnswerBudget _budget;
-    [NonSerialized]
-    private readonly Lock _gate = new();
-
-    // It goes by reference, to a grain of this silo, and never over the wire; but Orleans wants to know what it would write.
-    [Id(0)]
-    private long _bytes;
-
-    [NonSerialized]
-    private bool _isReading;
-    [NonSerialized]
-    private bool _isDisposed;
 
     /// <param name="budget">Whose share it is.</param>
     public AnswerShare(AnswerBudget budget) => _budget = budget;
 
+    // What follows is the budget's, and changed by it alone, under its lock. A share goes by reference, to a grain of this silo, and never
+    // over the wire; but Orleans wants to know what it would write.
+    [Id(0)]
+    internal long Bytes;
+
+    [NonSerialized]
+    internal bool IsReading;
+
+    [NonSerialized]
+    internal bool IsDisposed;
+
     /// <summary>Whether the answer is large and has its place.</summary>
-    public bool IsTaken
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _bytes > 0;
-            }
-        }
-    }
+    public bool IsTaken => Interlocked.Read(ref Bytes) > 0;
 
     /// <summary>Takes a place for a large answer if there is one, or has it already; else <see cref="Take"/> waits for one.</summary>
-    public bool TryTake() => IsTaken || _budget.TryAdmit(this);
+    public bool TryTake() => _budget.TryAdmit(this);
 
     /// <summary>Waits for the place of a large answer.</summary>
     /// <exception cref="EtcdException">Too many wait already.</exception>
@@ -48,70 +39,10 @@ public sealed class AnswerShare : IDisposable
 
     /// <summary>Says how many bytes the answer has by now.</summary>
     /// <exception cref="OperationCanceledException">Nobody wants the answer any more.</exception>
-    public void GrowTo(long bytes)
-    {
-        lock (_gate)
-        {
-            if (_isDisposed)
-            {
-                throw new OperationCanceledException();
-            }
-
-            if (_bytes > 0 && bytes > _bytes)
-            {
-                _budget.Grow(bytes - _bytes);
-                _bytes = bytes;
-            }
-        }
-    }
+    public void GrowTo(long bytes) => _budget.Grow(this, bytes);
 
     /// <summary>Says that the answer has been read: another may be.</summary>
-    public void EndReading()
-    {
-        lock (_gate)
-        {
-            if (!_isReading)
-            {
-                return;
-            }
+    public void EndReading() => _budget.EndReading(this);
 
-            _isReading = false;
-        }
-
-        _budget.EndReading();
-    }
-
-    public void Dispose()
-    {
-        EndReading();
-        long bytes;
-        lock (_gate)
-        {
-            _isDisposed = true;
-            (bytes, _bytes) = (_bytes, 0);
-        }
-
-        if (bytes > 0)
-        {
-            _budget.GiveBack(bytes);
-        }
-    }
-
-    /// <summary>It has its place now.</summary>
-    internal void Begin()
-    {
-        var isLate = false;
-        lock (_gate)
-        {
-            _bytes = AnswerBudget.SmallBytes;
-            _isReading = true;
-            isLate = _isDisposed;
-        }
-
-        if (isLate)
-        {
-            // The caller left in this moment.
-            Task.Run(Dispose);
-        }
-    }
+    public void Dispose() => _budget.GiveBack(this);
 }

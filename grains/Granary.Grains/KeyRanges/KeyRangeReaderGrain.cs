@@ -127,12 +127,12 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
     /// <summary>Whether an answer that has become so large may go on. Nothing of it is held while it waits: it is read anew.</summary>
     private static bool HasRoom(AnswerShare? share, long bytes)
     {
-        if (share is null || (bytes > AnswerBudget.SmallBytes && !share.TryTake()))
+        if (bytes > AnswerBudget.SmallBytes && share?.TryTake() is false)
         {
-            return share is null;
+            return false;
         }
 
-        share.GrowTo(bytes);
+        share?.GrowTo(bytes);
         return true;
     }
 
@@ -142,12 +142,6 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
         {
             throw new NoRoomException();
         }
-    }
-
-    private static void Count(long start)
-    {
-        KeyRangeMetrics.Ranges.Add(1);
-        KeyRangeMetrics.Range.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     private async Task<RangeChunk> GoOn(ChunkEvaluation evaluation, CancellationToken cancellationToken)
@@ -167,6 +161,12 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
                 },
                 cancellationToken);
         }
+    }
+
+    private static void Count(long start)
+    {
+        KeyRangeMetrics.Ranges.Add(1);
+        KeyRangeMetrics.Range.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     private static bool IsShort(TxnRequest request) =>

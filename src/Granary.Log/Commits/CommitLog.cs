@@ -75,12 +75,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
     public Task Failed => _failed.Task;
 
-    public string? Shortage => _shortage ?? Room switch
-    {
-        DiskRoom.Writes => null,
-        DiskRoom.Deletions => "The disk is full but for what is kept for deletions and compactions.",
-        _ => "The disk is full but for what is kept for compactions.",
-    };
+    public string? Shortage => _shortage ?? Room.Shortage();
 
     /// <summary>Takes over a log whose records have all been applied to the replica, and begins a new term in it.</summary>
     /// <exception cref="LogFullException">There is no room for the record that begins the term.</exception>
@@ -441,7 +436,6 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private bool WaitForRoom(StoreFullException exception)
     {
         NoteShortage(exception);
-        List<PendingRecord> refused;
         lock (_gate)
         {
             if (!_stopping && _waiting.Count == 0)
@@ -449,24 +443,35 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 Monitor.Wait(_gate, FullStoreRetryInterval);
             }
 
-            (refused, _waiting) = (_waiting, []);
-            CommitLogMetrics.Pending.Add(-refused.Count);
-            foreach (var pending in refused)
-            {
-                pending.Fail(new EtcdException(_stopping ? EtcdError.Stopped : EtcdError.NoSpace));
-            }
-
+            RefuseWaiting(_stopping ? EtcdError.Stopped : EtcdError.NoSpace);
             return !_stopping;
         }
     }
 
+    /// <summary>Answers all that waits and has not been written; returns how many that are.</summary>
+    private int RefuseWaiting(EtcdError error)
+    {
+        List<PendingRecord> refused;
+        lock (_gate)
+        {
+            (refused, _waiting) = (_waiting, []);
+        }
+
+        foreach (var pending in refused)
+        {
+            pending.Fail(new EtcdException(error));
+        }
+
+        CommitLogMetrics.Pending.Add(-refused.Count);
+        return refused.Count;
+    }
+
     private void FailForGood(List<PendingRecord> group, Exception exception)
     {
-        List<PendingRecord> unwritten;
+        // From here on nobody is let in: what waits below is all that there will be.
         lock (_gate)
         {
             _failure = exception.Message;
-            (unwritten, _waiting) = (_waiting, []);
         }
 
         Log.Failed(_logger, exception);
@@ -476,14 +481,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             pending.Fail(new EtcdException(EtcdError.Timeout, outcomeUnknown: true));
         }
 
-        foreach (var pending in unwritten)
-        {
-            pending.Fail(new EtcdException(EtcdError.Stopped));
-        }
-
+        var unwritten = RefuseWaiting(EtcdError.Stopped);
         _failed.TrySetResult();
-        CommitLogMetrics.FailedRecords.Add(group.Count + unwritten.Count);
-        CommitLogMetrics.Pending.Add(-unwritten.Count);
+        CommitLogMetrics.FailedRecords.Add(group.Count + unwritten);
     }
 
     private void NoteShortage(Exception exception)

@@ -19,7 +19,7 @@ public sealed partial class DiskLogFiles : ILogFiles
 
     public ILogFile Create(string path, long bytes)
     {
-        var free = FreeBytes(path);
+        var free = FreeBytes(Path.GetDirectoryName(Path.GetFullPath(path))!);
         if (free < bytes + SegmentLogOptions.ReservedDiskBytes)
         {
             throw new IOException(
@@ -31,8 +31,8 @@ public sealed partial class DiskLogFiles : ILogFiles
 
     public ILogFile Open(string path) => new DiskLogFile(File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, Anything));
 
-    /// <summary>What the process may still write to the disk that holds this path.</summary>
-    public static long FreeBytes(string path) => new DriveInfo(Path.GetDirectoryName(Path.GetFullPath(path))!).AvailableFreeSpace;
+    /// <summary>What the process may still write to the disk that holds this directory.</summary>
+    public static long FreeBytes(string directory) => new DriveInfo(directory).AvailableFreeSpace;
 
     public void Rename(string path, string newPath) => File.Move(path, newPath, overwrite: true);
 

@@ -20,7 +20,6 @@ internal sealed partial class DiskSpace(string directory, IStore store, TimeProv
     // Asked for each write: the system and the store are asked less often.
     private static readonly TimeSpan MaxAge = TimeSpan.FromMilliseconds(10);
 
-    private readonly string _path = Path.Combine(directory, "log");
     private long _measuredAt = long.MinValue;
     private volatile DiskRoom _room = DiskRoom.Writes;
 
@@ -43,32 +42,29 @@ internal sealed partial class DiskSpace(string directory, IStore store, TimeProv
     }
 
     /// <summary>Whether a temporary file may grow: not so far that a write would be refused for it.</summary>
-    public bool HasRoomForTemporary() => SpareBytes - RewriteBytes >= TemporaryMarginBytes;
+    public bool HasRoomForTemporary() => CanRewrite(SpareBytes - TemporaryMarginBytes);
 
     // Beyond what is kept for flushes.
-    private long SpareBytes => DiskLogFiles.FreeBytes(_path) - SegmentLogOptions.ReservedDiskBytes - store.UnflushedBytes;
+    private long SpareBytes => DiskLogFiles.FreeBytes(directory) - SegmentLogOptions.ReservedDiskBytes - store.UnflushedBytes;
 
-    private long RewriteBytes => Math.Min(store.SizeBytes, MaxRewriteBytes);
+    // The store is not asked for its size where that does not matter.
+    private bool CanRewrite(long spareBytes) => spareBytes >= MaxRewriteBytes || spareBytes >= store.SizeBytes;
 
     private DiskRoom Measure()
     {
         var spare = SpareBytes;
-        return spare < 0 ? DiskRoom.Compactions : spare < RewriteBytes ? DiskRoom.Deletions : DiskRoom.Writes;
+        return spare < 0 ? DiskRoom.Compactions : CanRewrite(spare) ? DiskRoom.Writes : DiskRoom.Deletions;
     }
 
     private void Tell(DiskRoom room)
     {
-        switch (room)
+        if (room.Shortage() is { } shortage)
         {
-            case DiskRoom.Writes:
-                Log.Enough(logger, directory);
-                break;
-            case DiskRoom.Deletions:
-                Log.ForDeletions(logger, directory);
-                break;
-            default:
-                Log.ForCompactions(logger, directory);
-                break;
+            Log.Short(logger, directory, shortage);
+        }
+        else
+        {
+            Log.Enough(logger, directory);
         }
     }
 
@@ -77,10 +73,7 @@ internal sealed partial class DiskSpace(string directory, IStore store, TimeProv
         [LoggerMessage(1, LogLevel.Information, "The disk of {Directory} has room again: everything is taken.")]
         public static partial void Enough(ILogger logger, string directory);
 
-        [LoggerMessage(2, LogLevel.Warning, "The disk of {Directory} is full but for what is kept for deletions and compactions: whatever takes space is refused.")]
-        public static partial void ForDeletions(ILogger logger, string directory);
-
-        [LoggerMessage(3, LogLevel.Warning, "The disk of {Directory} is full but for what is kept for compactions: all other writes are refused.")]
-        public static partial void ForCompactions(ILogger logger, string directory);
+        [LoggerMessage(2, LogLevel.Warning, "Whatever takes more is refused in {Directory}. {Shortage}")]
+        public static partial void Short(ILogger logger, string directory, string shortage);
     }
 }

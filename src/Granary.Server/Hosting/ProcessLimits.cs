@@ -25,6 +25,9 @@ internal static class ProcessLimits
     private const int Files = 7;
     private const int AddressSpace = 9;
 
+    /// <summary>How many files may be open; 0 where it is not known or there is no limit.</summary>
+    public static long OpenFiles => OperatingSystem.IsLinux() && Of(Files) is <= long.MaxValue and var files ? (long)files : 0;
+
     /// <summary>What there is too little of and what to do about it; null when there is enough.</summary>
     public static string? Shortage()
     {

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Granary.Server.Metrics;
+using Granary.Server.Hosting;
 using Granary.Storage.Replicas;
 
 namespace Granary.Server.Http;
@@ -31,7 +31,7 @@ internal static class DebugVarsEndpoint
         }
 
         json.WriteEndArray();
-        json.WriteNumber("file_descriptor_limit", ProcessInstruments.MaxFiles());
+        json.WriteNumber("file_descriptor_limit", ProcessLimits.OpenFiles);
         WriteMemory(json);
         WriteLog(json, state);
         json.WriteEndObject();

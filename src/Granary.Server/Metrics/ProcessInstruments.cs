@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Globalization;
+using Granary.Server.Hosting;
 
 namespace Granary.Server.Metrics;
 
@@ -8,8 +8,6 @@ namespace Granary.Server.Metrics;
 internal sealed class ProcessInstruments
 {
     public const string MeterName = "Granary.Process";
-    private const string LimitsFile = "/proc/self/limits";
-    private const string FilesLimit = "Max open files";
 
     public ProcessInstruments(IMeterFactory meters)
     {
@@ -19,20 +17,12 @@ internal sealed class ProcessInstruments
         meter.CreateObservableGauge("process_virtual_memory_bytes", static () => Process.GetCurrentProcess().VirtualMemorySize64, description: "Virtual memory.");
         meter.CreateObservableGauge("process_start_time_seconds", StartTime, description: "When the process began, in seconds since 1970.");
         meter.CreateObservableGauge("process_open_fds", OpenFiles, description: "Files that are open.");
-        meter.CreateObservableGauge("process_max_fds", MaxFiles, description: "Files that may be open.");
+        meter.CreateObservableGauge("process_max_fds", static () => ProcessLimits.OpenFiles, description: "Files that may be open.");
         meter.CreateObservableGauge("os_fd_used", OpenFiles, description: "Files that are open.");
-        meter.CreateObservableGauge("os_fd_limit", MaxFiles, description: "Files that may be open.");
+        meter.CreateObservableGauge("os_fd_limit", static () => ProcessLimits.OpenFiles, description: "Files that may be open.");
     }
 
     private static double StartTime() => new DateTimeOffset(Process.GetCurrentProcess().StartTime).ToUnixTimeMilliseconds() / 1000.0;
 
     private static long OpenFiles() => Directory.Exists("/proc/self/fd") ? Directory.EnumerateFileSystemEntries("/proc/self/fd").LongCount() : 0;
-
-    /// <summary>How many files may be open; 0 where it is not known or there is no limit.</summary>
-    // "Max open files  SOFT  HARD  files"; the soft limit may be "unlimited".
-    public static long MaxFiles() =>
-        File.Exists(LimitsFile) && File.ReadLines(LimitsFile).FirstOrDefault(static line => line.StartsWith(FilesLimit, StringComparison.Ordinal)) is { } line
-        && long.TryParse(line[FilesLimit.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture, out var limit)
-            ? limit
-            : 0;
 }

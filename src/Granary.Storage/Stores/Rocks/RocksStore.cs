@@ -86,18 +86,19 @@ public sealed unsafe class RocksStore : IStore
         _writeOptions = new WriteOptions().DisableWal(1);
     }
 
-    public long SizeBytes => Using(() => Math.Max(4096, Sum("rocksdb.live-sst-files-size") + Sum("rocksdb.cur-size-all-mem-tables")));
+    public long SizeBytes => Using(() => Math.Max(4096, Sum("rocksdb.live-sst-files-size") + UnflushedBytes));
 
     public long UnflushedBytes => Using(() => Sum("rocksdb.cur-size-all-mem-tables"));
 
     public StoreFigures Figures => Using(() =>
     {
         var size = SizeBytes;
+        var unflushed = UnflushedBytes;
         return new StoreFigures
         {
             SizeBytes = size,
-            InUseBytes = Math.Min(size, Sum("rocksdb.estimate-live-data-size") + Sum("rocksdb.cur-size-all-mem-tables")),
-            MemtableBytes = UnflushedBytes,
+            InUseBytes = Math.Min(size, Sum("rocksdb.estimate-live-data-size") + unflushed),
+            MemtableBytes = unflushed,
             BlockCacheBytes = Property("rocksdb.block-cache-usage", _db.GetColumnFamily(Name(Family.Latest))),
             PendingCompactionBytes = Sum("rocksdb.estimate-pending-compaction-bytes"),
             RunningCompactionsCount = Property("rocksdb.num-running-compactions", _db.GetColumnFamily(Name(Family.Latest))),

@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Granary.Cluster.Tests;
+namespace Granary.Testing;
 
 /// <summary>What a server's process takes of the machine's memory.</summary>
-internal static class ServerMemory
+public static class ServerMemory
 {
     /// <summary>Bytes that are resident now.</summary>
     public static long Resident(Server server) => Read(server, "VmRSS");
