@@ -22,23 +22,25 @@ public sealed class CrashTests : SnapshotTest
     }
 
     [Theory]
-    [InlineData("snapshot.db")]
-    [InlineData("store/CURRENT")]
-    public async Task An_import_that_is_killed_leaves_nothing_that_a_server_takes(string whenThere)
+    [InlineData("snapshot.db", "--as-snapshot", "--data-dir")]
+    [InlineData("store/CURRENT", "--as-snapshot", "--data-dir")]
+    [InlineData("store/CURRENT", "--data-dir")]
+    [InlineData("store/*.sst", "--data-dir")]
+    public async Task An_import_that_is_killed_leaves_nothing_that_a_server_takes(string whenThere, params string[] options)
     {
         await using var source = await Server.Start(Product.Etcd, Stop);
         await FillQuickly(source);
-        await KilledThenRunAgain(source, whenThere, "import", "--from", source.Endpoint, "--data-dir");
+        await KilledThenRunAgain(source, whenThere, ["import", "--from", source.Endpoint, .. options]);
     }
 
     [Fact]
-    public async Task An_import_whose_source_breaks_off_says_so_and_begins_anew()
+    public async Task A_snapshot_whose_source_breaks_off_is_fetched_anew()
     {
         await using var source = await Server.Start(Product.Etcd, Stop);
         await FillQuickly(source);
-        await using var proxy = new CuttingProxy(source.Endpoint, bytesOfFirst: 1_000_000);
+        await using var proxy = new CuttingProxy(source.Endpoint, bytesPerConnection: 1_000_000, cuts: 1);
         await using var target = Server.NotStarted(Product.Granary);
-        var run = await Tool.Granary(Stop, "import", "--from", proxy.Endpoint, "--data-dir", target.DataDirectory);
+        var run = await Tool.Granary(Stop, "import", "--from", proxy.Endpoint, "--data-dir", target.DataDirectory, "--as-snapshot");
         MustSucceed(run);
         Assert.Contains("beginning anew", run.Error, StringComparison.Ordinal);
         await target.StartAgain(Stop);

@@ -3,24 +3,39 @@ using System.Net.Sockets;
 
 namespace Granary.Snapshots.Tests;
 
-/// <summary>Stands between a client and a server, and cuts its first connection after so many bytes of the server's.</summary>
+/// <summary>Stands between a client and a server, cuts connections after so many bytes of the server's, and counts them.</summary>
 internal sealed class CuttingProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _ends = new();
     private readonly IPEndPoint _server;
-    private readonly long _bytesOfFirst;
+    private readonly long _bytesPerConnection;
+    private readonly Func<Task>? _whenCut;
     private readonly Task _serving;
+    private int _cutsLeft;
+    private long _sent;
 
-    public CuttingProxy(string server, long bytesOfFirst)
+    /// <param name="server">HOST:PORT.</param>
+    /// <param name="bytesPerConnection">What a connection brings before it is cut.</param>
+    /// <param name="cuts">How many connections are cut; those after them are not.</param>
+    /// <param name="whenCut">Awaited after a cut, before there is another connection.</param>
+    public CuttingProxy(string server, long bytesPerConnection = long.MaxValue, int cuts = 0, Func<Task>? whenCut = null)
     {
         _server = IPEndPoint.Parse(server);
-        _bytesOfFirst = bytesOfFirst;
+        _bytesPerConnection = bytesPerConnection;
+        _cutsLeft = cuts;
+        _whenCut = whenCut;
         _listener.Start();
         _serving = Serve();
     }
 
     public string Endpoint => $"{_listener.LocalEndpoint}";
+
+    /// <summary>Bytes of the server's that went to clients.</summary>
+    public long Sent => Interlocked.Read(ref _sent);
+
+    /// <summary>Cuts that are still to come.</summary>
+    public int CutsLeft => _cutsLeft;
 
     public async ValueTask DisposeAsync()
     {
@@ -30,20 +45,26 @@ internal sealed class CuttingProxy : IAsyncDisposable
         _ends.Dispose();
     }
 
+    // One connection at a time: whoever is cut off connects again.
     private async Task Serve()
     {
-        var relays = new List<Task>();
         try
         {
             while (true)
             {
                 var client = await _listener.AcceptTcpClientAsync(_ends.Token);
-                relays.Add(Relay(client, relays.Count == 0 ? _bytesOfFirst : long.MaxValue));
+                var isCut = _cutsLeft > 0;
+                await Relay(client, isCut ? _bytesPerConnection : long.MaxValue);
+                if (isCut)
+                {
+                    _cutsLeft--;
+                    await (_whenCut?.Invoke() ?? Task.CompletedTask);
+                }
             }
         }
         catch (OperationCanceledException)
         {
-            await Task.WhenAll(relays);
+            // The test is over.
         }
     }
 
@@ -54,13 +75,13 @@ internal sealed class CuttingProxy : IAsyncDisposable
         {
             await server.ConnectAsync(_server, _ends.Token);
             using var ends = CancellationTokenSource.CreateLinkedTokenSource(_ends.Token);
-            var there = Copy(client.GetStream(), server.GetStream(), long.MaxValue, ends);
-            await Copy(server.GetStream(), client.GetStream(), maxBytes, ends);
+            var there = Copy(client.GetStream(), server.GetStream(), long.MaxValue, static _ => { }, ends);
+            await Copy(server.GetStream(), client.GetStream(), maxBytes, bytes => Interlocked.Add(ref _sent, bytes), ends);
             await there;
         }
     }
 
-    private static async Task Copy(NetworkStream from, NetworkStream to, long left, CancellationTokenSource ends)
+    private static async Task Copy(NetworkStream from, NetworkStream to, long left, Action<int> copied, CancellationTokenSource ends)
     {
         try
         {
@@ -69,6 +90,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
             {
                 read = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), ends.Token);
                 await to.WriteAsync(buffer.AsMemory(0, read), ends.Token);
+                copied(read);
             }
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)

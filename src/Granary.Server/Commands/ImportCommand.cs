@@ -23,6 +23,11 @@ internal static class ImportCommand
         var once = new Option<bool>("--once") { Description = "With --to: copy, and do not follow." };
         var delete = new Option<bool>("--delete") { Description = "With --to: also delete what only the target has." };
         var credentials = new CredentialArguments("the source");
+        var asSnapshot = new Option<bool>("--as-snapshot")
+        {
+            Description = "With --data-dir: fetch a snapshot and nothing else, as is done anyway when there are users. It is never continued: when the connection "
+                + "breaks, all begins anew.",
+        };
         var authDisabled = new Option<bool>("--auth-disabled")
         {
             Description = "With --data-dir: take a source in which authentication is on; users and roles are kept, but the server lets everyone in.",
@@ -30,7 +35,7 @@ internal static class ImportCommand
         var command = new Command(
             "import", "Copy a running etcd, into a new data directory or into a running server. Interrupted, run it again: what is there already is not sent twice.")
         {
-            from, directory, to, once, delete, authDisabled,
+            from, directory, to, once, delete, asSnapshot, authDisabled,
         };
         credentials.AddTo(command);
         command.Validators.Add(result =>
@@ -45,7 +50,7 @@ internal static class ImportCommand
             using var etcd = await EtcdEndpoint.Connect(credentials.Read(parsed, parsed.GetValue(from)!), cancellationToken);
             if (parsed.GetValue(directory) is { } target)
             {
-                return await IntoDirectory(etcd, target, parsed.GetValue(authDisabled), cancellationToken);
+                return await IntoDirectory(etcd, target, parsed.GetValue(asSnapshot), parsed.GetValue(authDisabled), cancellationToken);
             }
 
             using var running = await EtcdEndpoint.Connect(new EndpointOptions(parsed.GetValue(to)!), cancellationToken);
@@ -55,17 +60,13 @@ internal static class ImportCommand
         return command;
     }
 
-    private static async Task<int> IntoDirectory(EtcdEndpoint from, string directory, bool authDisabled, CancellationToken cancellationToken)
+    private static async Task<int> IntoDirectory(
+        EtcdEndpoint from, string directory, bool asSnapshot, bool authDisabled, CancellationToken cancellationToken)
     {
         using var made = NewDataDirectory.Begin(directory);
         made.TellOfRemains();
-        var restored = await ConsoleProgress.Run(progress => Task.Run(
-            async () =>
-            {
-                await new SnapshotDownload(from, made.Download, TimeProvider.System).Run(progress, cancellationToken);
-                return new Restore(made.Download, SkipHashCheck: false, authDisabled).Into(made.Unfinished, progress, cancellationToken);
-            },
-            cancellationToken));
+        var import = new DirectoryImport(from, made, asSnapshot, authDisabled, TimeProvider.System);
+        var restored = await ConsoleProgress.Run(progress => Task.Run(() => import.Run(progress, cancellationToken), cancellationToken));
         cancellationToken.ThrowIfCancellationRequested();
         made.Complete();
         Restore.Tell(restored, directory);

@@ -30,9 +30,12 @@ internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisable
                 "--auth-disabled restores it so all the same, users and roles included");
         }
 
-        using var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, MemtableBytes = MemtableBytes });
+        using var store = new RocksStore(StoreOptions(directory));
         return SnapshotLoad.Run(snapshot, store, BumpRevision, progress.Begin("loading", snapshot.SizeBytes), cancellationToken);
     }
+
+    /// <summary>How a store is opened that is being filled.</summary>
+    public static RocksStoreOptions StoreOptions(DataDirectory directory) => new() { Directory = directory.Store, MemtableBytes = MemtableBytes };
 
     /// <summary>Says on standard error what came of it.</summary>
     public static void Tell(RestoredCounts restored, string directory)

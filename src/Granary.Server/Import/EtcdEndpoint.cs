@@ -20,6 +20,7 @@ internal sealed class EtcdEndpoint : IDisposable
         Kv = new KV.KVClient(invoker);
         Watch = new Watch.WatchClient(invoker);
         Lease = new Lease.LeaseClient(invoker);
+        Auth = new Auth.AuthClient(invoker);
         Maintenance = new Maintenance.MaintenanceClient(invoker);
     }
 
@@ -30,6 +31,8 @@ internal sealed class EtcdEndpoint : IDisposable
     public Watch.WatchClient Watch { get; }
 
     public Lease.LeaseClient Lease { get; }
+
+    public Auth.AuthClient Auth { get; }
 
     public Maintenance.MaintenanceClient Maintenance { get; }
 
@@ -68,7 +71,7 @@ internal sealed class EtcdEndpoint : IDisposable
             if (options.User is { } user)
             {
                 var (name, password) = user.Split(':', 2) is [var n, var p] ? (n, p) : throw new SettingsException("a user is given as NAME:PASSWORD");
-                var answer = await new Auth.AuthClient(invoker).AuthenticateAsync(
+                var answer = await new Protos.Auth.AuthClient(invoker).AuthenticateAsync(
                     new AuthenticateRequest { Name = name, Password = password }, cancellationToken: cancellationToken);
                 invoker = invoker.Intercept(metadata =>
                 {

@@ -7,7 +7,7 @@ namespace Granary.Server.Import;
 
 /// <summary>
 /// Fetches a snapshot from a running server into a file, hash at its end, as etcdctl does. A snapshot is one state, which the server forgets
-/// when the connection breaks: so it is never continued, but begun anew, a few times by itself.
+/// when the connection breaks: so it is never continued, but begun anew.
 /// </summary>
 internal sealed class SnapshotDownload(EtcdEndpoint from, string file, TimeProvider time)
 {
@@ -17,6 +17,7 @@ internal sealed class SnapshotDownload(EtcdEndpoint from, string file, TimeProvi
 
     private long _fetched;
 
+    /// <summary>Fetches it, again and again if need be.</summary>
     /// <exception cref="RpcException">The server refuses, or cannot be reached.</exception>
     /// <exception cref="SnapshotRefusedException">What it sent is no whole snapshot.</exception>
     public async Task Run(IWorkProgress progress, CancellationToken cancellationToken)
@@ -28,14 +29,36 @@ internal sealed class SnapshotDownload(EtcdEndpoint from, string file, TimeProvi
                 await Fetch(progress, cancellationToken);
                 return;
             }
-            catch (RpcException exception) when (_fetched > 0 && attempt < Attempts && EtcdEndpoint.IsPassing(exception) && !cancellationToken.IsCancellationRequested)
+            catch (RpcException exception) when (attempt < Attempts && IsBreak(exception, cancellationToken))
             {
-                await Console.Error.WriteLineAsync(
-                    $"granary: {from.Address} broke off after {ByteSize.Text(_fetched)}: {exception.Status.Detail}; a snapshot cannot be continued, beginning anew");
+                Tell(exception, "beginning anew");
                 await Task.Delay(RetryInterval, time, cancellationToken);
             }
         }
     }
+
+    /// <summary>Fetches it unless the connection breaks meanwhile: false then, for there is another way.</summary>
+    /// <exception cref="RpcException">The server refuses, or cannot be reached.</exception>
+    /// <exception cref="SnapshotRefusedException">What it sent is no whole snapshot.</exception>
+    public async Task<bool> TryOnce(IWorkProgress progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Fetch(progress, cancellationToken);
+            return true;
+        }
+        catch (RpcException exception) when (IsBreak(exception, cancellationToken))
+        {
+            Tell(exception, "fetching keys and changes instead, which can");
+            return false;
+        }
+    }
+
+    private bool IsBreak(RpcException exception, CancellationToken cancellationToken) =>
+        _fetched > 0 && EtcdEndpoint.IsPassing(exception) && !cancellationToken.IsCancellationRequested;
+
+    private void Tell(RpcException exception, string what) => Console.Error.WriteLine(
+        $"granary: {from.Address} broke off after {ByteSize.Text(_fetched)}: {exception.Status.Detail}; a snapshot cannot be continued, {what}");
 
     private async Task Fetch(IWorkProgress progress, CancellationToken cancellationToken)
     {

@@ -28,6 +28,16 @@ internal readonly ref struct KeyValueWire
 
     public long Lease { get; init; }
 
+    public static KeyValueWire Of(Protos.KeyValue pair) => new()
+    {
+        Key = pair.Key.Span,
+        CreateRevision = pair.CreateRevision,
+        ModRevision = pair.ModRevision,
+        Version = pair.Version,
+        Value = pair.Value.Span,
+        Lease = pair.Lease,
+    };
+
     /// <summary>A pair as <see cref="PairCodec"/> stores it.</summary>
     public static KeyValueWire FromStored(ReadOnlySpan<byte> key, ReadOnlySpan<byte> stored)
     {

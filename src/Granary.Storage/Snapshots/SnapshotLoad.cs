@@ -7,46 +7,17 @@ using Granary.Storage.Stores;
 
 namespace Granary.Storage.Snapshots;
 
-/// <summary>
-/// Fills an empty store with what a snapshot holds: the state of a replica before its first log record, so that whoever opens it founds a
-/// new cluster on it. Until the last write the store says of itself that it is unfinished, and no replica takes it.
-/// </summary>
+/// <summary>Fills an empty store with what a snapshot holds.</summary>
 public sealed class SnapshotLoad
 {
-    private const int MaxBatchRecords = 1024;
-    private const int MaxBatchBytes = 1 << 20;
-
     private readonly SnapshotFile _source;
-    private readonly IStore _store;
-    private readonly IStoreBatch _batch;
-    private readonly ByteWriter _key = new();
-    private readonly ByteWriter _value = new();
+    private readonly StoreFiller _filler;
 
-    // What the batch makes of keys, stored form; null is deleted.
-    private readonly Dictionary<byte[], byte[]?> _pending = new(KeyEquality.Instance);
-    private readonly Dictionary<byte[], byte[]?>.AlternateLookup<ReadOnlySpan<byte>> _pendingByKey;
-    private readonly HashSet<long> _leases = [];
-
-    // All batches that were written, for looking up; made when needed.
-    private IStoreSnapshot? _written;
-    private long _batchBytes;
-    private long _gaps;
-
-    private SnapshotLoad(SnapshotFile source, IStore store, IStoreBatch batch)
+    private SnapshotLoad(SnapshotFile source, StoreFiller filler)
     {
         _source = source;
-        _store = store;
-        _batch = batch;
-        _pendingByKey = _pending.GetAlternateLookup<ReadOnlySpan<byte>>();
+        _filler = filler;
     }
-
-    /// <param name="source">What to load.</param>
-    /// <param name="store">An empty store.</param>
-    /// <param name="progress">Told of the bytes of records loaded since it was told last.</param>
-    /// <param name="cancellationToken">Gives up; the store stays unfinished.</param>
-    /// <exception cref="BoltDamagedException">The file is not what it must be.</exception>
-    public static RestoredCounts Run(SnapshotFile source, IStore store, Action<long>? progress, CancellationToken cancellationToken) =>
-        Run(source, store, bump: 0, progress, cancellationToken);
 
     /// <param name="source">What to load.</param>
     /// <param name="store">An empty store.</param>
@@ -57,29 +28,16 @@ public sealed class SnapshotLoad
     /// <exception cref="SnapshotRefusedException">There is no revision so great.</exception>
     public static RestoredCounts Run(SnapshotFile source, IStore store, ulong bump, Action<long>? progress, CancellationToken cancellationToken)
     {
-        using var batch = store.CreateBatch();
-        var load = new SnapshotLoad(source, store, batch);
-        try
-        {
-            return load.Run(bump, progress, cancellationToken);
-        }
-        finally
-        {
-            load._written?.Dispose();
-        }
+        using var filler = new StoreFiller(store);
+        return new SnapshotLoad(source, filler).Run(bump, progress, cancellationToken);
     }
 
     private RestoredCounts Run(ulong bump, Action<long>? progress, CancellationToken cancellationToken)
     {
-        ReplicaState.StoreUnfinished(_batch);
-        _store.Write(_batch);
-        _store.Flush();
-
-        var leases = LoadLeases();
-        var (records, lastRevision) = LoadKeys(progress, cancellationToken);
+        LoadLeases();
+        var lastRevision = LoadKeys(progress, cancellationToken);
         var users = LoadAuth(EtcdBackend.Users, AuthRecords.User);
         var roles = LoadAuth(EtcdBackend.Roles, AuthRecords.Role);
-        AuthRecords.PutState(_batch, false, _source.AuthRevision);
         var alarms = ReadAlarms();
 
         // What was at the end may all be compacted away.
@@ -93,16 +51,11 @@ public sealed class SnapshotLoad
                 : throw new SnapshotRefusedException($"the revision {revision} can't be made greater by {bump}");
         }
 
-        WriteBatch();
-        _store.Flush();
-        (ReplicaState.Initial with { Revision = revision, CompactedRevision = compacted, Alarms = alarms }).Store(
-            _batch, _value, withRanges: false, withMembers: true);
-        _store.Write(_batch);
-        _store.Flush();
-        return new RestoredCounts(revision, compacted, records, leases, users, roles, alarms.Count, _gaps);
+        _filler.Complete(_source.AuthRevision, ReplicaState.Initial with { Revision = revision, CompactedRevision = compacted, Alarms = alarms });
+        return new RestoredCounts(revision, compacted, _filler.Records, _filler.Leases, users, roles, alarms.Count, _filler.Gaps);
     }
 
-    private long LoadLeases()
+    private void LoadLeases()
     {
         var bucket = _source.Bucket(EtcdBackend.Leases);
         while (bucket?.MoveNext() is true)
@@ -113,16 +66,10 @@ public sealed class SnapshotLoad
                 throw Damaged(bucket, "a lease has another id than its key, or no time to live");
             }
 
-            _leases.Add(lease.ID);
-            _key.Clear();
-            LeaseKey.Write(_key, lease.ID);
-            _value.Clear();
-            _value.Varint(lease.TTL);
-            _batch.Put(Family.Leases, _key.Written, _value.Written);
+            _filler.AddLease(lease.ID, lease.TTL);
         }
 
-        WriteBatch();
-        return _leases.Count;
+        _filler.Write();
     }
 
     private long LoadAuth(ReadOnlySpan<byte> bucketName, byte kind)
@@ -140,7 +87,7 @@ public sealed class SnapshotLoad
                 Message<Role>(bucket, bucket.Value, "role");
             }
 
-            AuthRecords.Put(_batch, kind, bucket.Key, bucket.Value);
+            _filler.AddAuth(kind, bucket.Key, bucket.Value);
             count++;
         }
 
@@ -160,12 +107,11 @@ public sealed class SnapshotLoad
         return alarms;
     }
 
-    private (long Records, long LastRevision) LoadKeys(Action<long>? progress, CancellationToken cancellationToken)
+    private long LoadKeys(Action<long>? progress, CancellationToken cancellationToken)
     {
         var bucket = _source.Bucket(EtcdBackend.Keys)!;
         var compacted = _source.CompactedRevision;
         var last = 0L;
-        var records = 0L;
         while (bucket.MoveNext())
         {
             if (!RevisionKey.TryRead(bucket.Key, out var revision) || bucket.IsBucket || revision.Sub > int.MaxValue)
@@ -174,21 +120,19 @@ public sealed class SnapshotLoad
             }
 
             var pair = Pair(bucket, revision);
-            Load(revision, pair, compacted);
+            _filler.AddChange(revision, pair, compacted);
             last = revision.Main;
-            records++;
-            _batchBytes += bucket.Value.Length + bucket.Key.Length;
-            if (_batchBytes >= MaxBatchBytes || _pending.Count >= MaxBatchRecords)
+            if (_filler.IsFull)
             {
-                progress?.Invoke(_batchBytes);
+                progress?.Invoke(_filler.WaitingBytes);
                 cancellationToken.ThrowIfCancellationRequested();
-                WriteBatch();
+                _filler.Write();
             }
         }
 
-        progress?.Invoke(_batchBytes);
-        WriteBatch();
-        return (records, last);
+        progress?.Invoke(_filler.WaitingBytes);
+        _filler.Write();
+        return last;
     }
 
     private KeyValueWire Pair(BoltCursor bucket, RevisionKey revision)
@@ -207,106 +151,6 @@ public sealed class SnapshotLoad
         }
     }
 
-    private void Load(RevisionKey revision, in KeyValueWire pair, long compacted)
-    {
-        // A key that is new has nothing before it; most keys of most databases are looked up nowhere.
-        var previous = revision.IsTombstone || pair.Version > 1 ? Find(pair.Key) : null;
-        long previousModRevision = 0;
-        long previousLease = 0;
-        if (previous is not null)
-        {
-            var before = KeyValueWire.FromStored(pair.Key, previous);
-            previousLease = before.Lease;
-            if (revision.Main > compacted)
-            {
-                previousModRevision = before.ModRevision;
-                _key.Clear();
-                HistoryKey.Write(_key, pair.Key, previousModRevision);
-                _value.Clear();
-                _value.Varint(revision.Main);
-                _value.Bytes(previous);
-                _batch.Put(Family.History, _key.Written, _value.Written);
-            }
-        }
-        else if (revision.Main > compacted && (revision.IsTombstone || pair.Version > 1))
-        {
-            _gaps++;
-        }
-
-        var key = pair.Key.ToArray();
-        Attach(key, previousLease, pair.Lease);
-        if (revision.IsTombstone)
-        {
-            _batch.Delete(Family.Latest, key);
-            _pending[key] = null;
-        }
-        else
-        {
-            _value.Clear();
-            _value.Varint(pair.CreateRevision);
-            _value.Varint(pair.ModRevision);
-            _value.Varint(pair.Version);
-            _value.Varint(pair.Lease);
-            _value.Bytes(pair.Value);
-            var stored = _value.Written.ToArray();
-            _batch.Put(Family.Latest, key, stored);
-            _pending[key] = stored;
-        }
-
-        if (revision.Main >= compacted)
-        {
-            _value.Clear();
-            _value.Byte(revision.IsTombstone ? (byte)1 : (byte)0);
-            _value.Varint(previousModRevision);
-            _value.Bytes(key);
-            _batch.Put(Family.Events, StoredEvent.Key(revision.Main, (int)revision.Sub), _value.Written);
-        }
-    }
-
-    private byte[]? Find(ReadOnlySpan<byte> key)
-    {
-        if (_pendingByKey.TryGetValue(key, out var pending))
-        {
-            return pending;
-        }
-
-        _written ??= _store.Snapshot();
-        return _written.Read(Family.Latest, key, 0, static (value, _) => value.ToArray());
-    }
-
-    // A key may name a lease that is not there. It is attached all the same, as it is in etcd from the next start on after a lease of that id
-    // was granted: what a lease deletes is what names it.
-    private void Attach(ReadOnlySpan<byte> key, long before, long now)
-    {
-        if (before == now)
-        {
-            return;
-        }
-
-        if (before != 0)
-        {
-            _key.Clear();
-            LeaseKey.Write(_key, before, key);
-            _batch.Delete(Family.LeaseKeys, _key.Written);
-        }
-
-        if (now != 0)
-        {
-            _key.Clear();
-            LeaseKey.Write(_key, now, key);
-            _batch.Put(Family.LeaseKeys, _key.Written, _leases.Contains(now) ? [] : LeaseKey.WithoutLease);
-        }
-    }
-
-    private void WriteBatch()
-    {
-        _written?.Dispose();
-        _written = null;
-        _store.Write(_batch);
-        _pending.Clear();
-        _batchBytes = 0;
-    }
-
     private T Message<T>(BoltCursor bucket, ReadOnlySpan<byte> stored, string what)
         where T : Google.Protobuf.IMessage<T>, new()
     {
@@ -321,24 +165,4 @@ public sealed class SnapshotLoad
     }
 
     private BoltDamagedException Damaged(BoltCursor bucket, string damage) => new(_source.Path, bucket.Offset, damage);
-
-    private sealed class KeyEquality : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
-    {
-        public static readonly KeyEquality Instance = new();
-
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode(byte[] key) => GetHashCode(key.AsSpan());
-
-        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
-
-        public int GetHashCode(ReadOnlySpan<byte> alternate)
-        {
-            var hash = new HashCode();
-            hash.AddBytes(alternate);
-            return hash.ToHashCode();
-        }
-
-        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
-    }
 }
