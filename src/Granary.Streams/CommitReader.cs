@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using Google.Protobuf;
+using Granary.Mvcc.Evaluation;
+using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 
@@ -11,9 +14,9 @@ internal static class CommitReader
     private const int MaxCommits = 128;
     private const int MaxEventsFromStore = 1024;
 
-    // Of one commit: with more, it comes without its previous pairs.
-    private const int MaxEventsWithPrevious = 4096;
-    private const int MaxPreviousBytes = 8 << 20;
+    // Of one commit that is read from the store: with more, its events are not listed.
+    private const int MaxListedEvents = 4096;
+    private const int MaxListedBytes = 8 << 20;
 
     /// <summary>Commits from a revision on; empty when it is still to come, null when it is compacted.</summary>
     public static Commit[]? Read(Replica replica, long from, int max = MaxCommits) =>
@@ -23,6 +26,11 @@ internal static class CommitReader
 
     private static Commit ToCommit(AppliedCommit applied)
     {
+        if (!applied.IsListed)
+        {
+            return new Commit(applied.Revision, [], TraceParent(applied.Span), [.. applied.Effects.Select(static effect => Range(Keys(effect)))]);
+        }
+
         var events = new Event[applied.Effects.Count];
         for (var sub = 0; sub < events.Length; sub++)
         {
@@ -44,47 +52,44 @@ internal static class CommitReader
         }
 
         var commits = new List<Commit>();
-        var events = new List<Event>();
         var read = 0;
-        var revision = from;
-        var hasPrevious = true;
-        var previousBytes = 0L;
-        foreach (var change in view.WatchedEvents(from, view.Revision))
+        while (from <= view.Revision && commits.Count < Math.Min(max, MaxCommits) && read < MaxEventsFromStore)
         {
-            if (change.Revision != revision)
-            {
-                Complete();
-                if (commits.Count >= Math.Min(max, MaxCommits) || read >= MaxEventsFromStore)
-                {
-                    return [.. commits];
-                }
-
-                revision = change.Revision;
-            }
-
-            var @event = view.ReadEvent(change, hasPrevious);
-            events.Add(@event);
-            read++;
-            previousBytes += @event.PrevKv?.Value.Length ?? 0;
-            if (hasPrevious && (events.Count > MaxEventsWithPrevious || previousBytes > MaxPreviousBytes))
-            {
-                hasPrevious = false;
-                events.ForEach(static read => read.PrevKv = null);
-            }
+            var commit = ReadCommit(view, from);
+            commits.Add(commit);
+            read += commit.Events.Count;
+            from = commit.Revision + 1;
         }
 
-        Complete();
         return [.. commits];
+    }
 
-        void Complete()
+    /// <summary>Reads the next commit, which the store has: each revision changes something, and of the compacted one its events are kept.</summary>
+    private static Commit ReadCommit(ReplicaView view, long from)
+    {
+        var events = new List<Event>();
+        var bytes = 0L;
+        foreach (var change in view.WatchedEvents(new EventPlace(from), view.Revision))
         {
-            if (events.Count > 0)
+            if (events.Count > 0 && change.Revision != events[0].Kv.ModRevision)
             {
-                commits.Add(new Commit(revision, [.. events], null, hasPrevious));
-                events.Clear();
+                break;
             }
 
-            (hasPrevious, previousBytes) = (true, 0);
+            if (events.Count == MaxListedEvents || bytes > MaxListedBytes)
+            {
+                return new Commit(change.Revision, [], null, [Range(KeyRange.All)]);
+            }
+
+            var @event = view.ReadEvent(change, withPrevious: true);
+            events.Add(@event);
+            bytes += @event.CalculateSize();
         }
+
+        return new Commit(events.Count > 0 ? events[0].Kv.ModRevision : view.Revision, [.. events], null);
     }
+
+    private static KeyRange Keys(in Effect effect) => effect.Bulk?.Within ?? new KeyRange(effect.Pair.Key, ByteString.Empty);
+
+    private static CommitRange Range(KeyRange keys) => new(keys.Start, keys.End);
 }

@@ -11,8 +11,14 @@ namespace Granary.Grains.Tests;
 internal sealed class ReplicatedModel : IDisposable
 {
     private readonly AppliedLog _log;
+    private readonly int _listedDeletions;
 
-    public ReplicatedModel() => _log = new AppliedLog(Replica);
+    /// <param name="listedDeletions">A deletion of more keys is one of many, which the store gets to bit by bit.</param>
+    public ReplicatedModel(int listedDeletions = int.MaxValue - 1)
+    {
+        _log = new AppliedLog(Replica);
+        _listedDeletions = listedDeletions;
+    }
 
     // A feed of next to nothing, so that those who lag read from the store.
     public Replica Replica { get; } = new(new MemoryStore(), feedBytes: 2048);
@@ -22,7 +28,7 @@ internal sealed class ReplicatedModel : IDisposable
     public void Write(IMessage request)
     {
         using var view = Replica.View();
-        var evaluation = new BatchEvaluation(view);
+        var evaluation = new BatchEvaluation(view, decidesLarge: true, _listedDeletions);
         try
         {
             evaluation.Write(request, CancellationToken.None);
@@ -34,6 +40,16 @@ internal sealed class ReplicatedModel : IDisposable
         }
 
         _log.Apply(evaluation);
+    }
+
+    /// <summary>Goes on with the deletion that is on its way into the store, if there is one.</summary>
+    public void ApplyDeferred(int maxChanges)
+    {
+        if (Replica.HasDeferred)
+        {
+            Replica.ApplyDeferred(maxChanges);
+            Replica.Publish();
+        }
     }
 
     public void Compact(long revision)

@@ -24,7 +24,9 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
     public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue) =>
         [.. store.PairsAt(Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key).Take(max)];
 
-    public int CountAttached(long lease, CancellationToken cancellationToken) => AttachedKeys(lease).Count;
+    public bool HasVeryManyAttached(long lease) => false;
+
+    public AttachedCount CountAttached(long lease, CancellationToken cancellationToken) => AttachedCount.Of(AttachedKeys(lease));
 
     public KeyValue? Find(ByteString key, long revision) => store.PairsAt(revision).Find(pair => pair.Key == key)?.Clone();
 

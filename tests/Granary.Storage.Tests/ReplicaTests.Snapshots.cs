@@ -310,7 +310,7 @@ public abstract partial class ReplicaTests
     }
 
     private static List<string> Watched(ReplicaView view, long first) =>
-        [.. view.WatchedEvents(first, long.MaxValue).Select(change => $"{change.Sub} {view.ReadEvent(change, withPrevious: true)}")];
+        [.. view.WatchedEvents(new EventPlace(first), long.MaxValue).Select(change => $"{change.Sub} {view.ReadEvent(change, withPrevious: true)}")];
 
     // Of the compacted revision and before, entries may be there or not.
     private static List<(Family Family, byte[] Key, byte[] Value)> MeaningfulEntries(IStore store, long compacted)

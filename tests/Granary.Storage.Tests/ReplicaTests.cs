@@ -418,7 +418,7 @@ public abstract partial class ReplicaTests(bool onDisk)
             {
                 var attached = Model.PairsAt(Model.Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key).ToList();
                 Assert.Equal(attached, view.AttachedKeys(lease));
-                Assert.Equal((attached.Count, attached.Count > 0), (view.CountAttached(lease, Stop), view.HasAttached(lease, KeyRange.All)));
+                Assert.Equal((attached.Count, attached.Count > 0), (view.CountAttached(lease, Stop).Count, view.HasAttached(lease, KeyRange.All)));
             }
 
             for (var revision = Math.Max(Model.CompactedRevision, 1); revision <= Model.Revision; revision++)

@@ -25,4 +25,8 @@ public interface IKeyRangeReaderGrain : IGrainWithIntegerKey
     /// <summary>A txn whose operations are all ranges, from one state. Its answer and its share are as those of <see cref="Range"/>.</summary>
     [Alias("Txn")]
     ValueTask<TxnResponse?> Txn(TxnRequest request, AnswerShare? share, CancellationToken cancellationToken);
+
+    /// <summary>The keys that are attached to a lease, in their order. The answer and its share are as those of <see cref="Range"/>.</summary>
+    [Alias("AttachedKeys")]
+    ValueTask<IReadOnlyList<ByteString>?> AttachedKeys(long lease, AnswerShare? share, CancellationToken cancellationToken);
 }

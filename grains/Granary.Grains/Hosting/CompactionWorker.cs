@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
+using Granary.Grains.Watches;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores;
 using Microsoft.Extensions.Hosting;
@@ -9,7 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Grains.Hosting;
 
 /// <summary>Owns the removal of compacted history on this silo: in steps, with pauses, until the replica's compacted revision is reached.</summary>
-public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions options, TimeProvider time, ILogger<CompactionWorker> logger) : BackgroundService
+public sealed partial class CompactionWorker(
+    Replica replica, HistoryHold hold, KeyRangeOptions options, TimeProvider time, ILogger<CompactionWorker> logger) : BackgroundService
 {
     // So long a compaction waits that met a full disk.
     private static readonly TimeSpan FullDiskWait = TimeSpan.FromSeconds(1);
@@ -73,20 +75,17 @@ public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions op
     private async Task Compact(CancellationToken stoppingToken)
     {
         using var span = GrainTrace.Source.StartActivity("compaction", ActivityKind.Internal, parentContext: default);
-        var target = replica.State.CompactedRevision;
-        span?.SetTag("granary.revision", target);
+        span?.SetTag("granary.revision", replica.State.CompactedRevision);
         var start = Stopwatch.GetTimestamp();
         while (true)
         {
             var wait = options.CompactionSleepInterval;
             try
             {
-                lock (_gate)
+                var target = replica.State.CompactedRevision;
+                if (hold.TryRemove(target) && Step(target))
                 {
-                    if (_compaction.Step())
-                    {
-                        break;
-                    }
+                    break;
                 }
             }
             catch (StoreFullException)
@@ -115,7 +114,15 @@ public sealed partial class CompactionWorker(Replica replica, KeyRangeOptions op
             _finished = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        Log.Compacted(logger, target, Stopwatch.GetElapsedTime(start));
+        Log.Compacted(logger, _compaction.DoneRevision, Stopwatch.GetElapsedTime(start));
+    }
+
+    private bool Step(long target)
+    {
+        lock (_gate)
+        {
+            return _compaction.Step(target);
+        }
     }
 
     private static partial class Log

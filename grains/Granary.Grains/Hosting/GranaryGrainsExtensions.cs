@@ -35,6 +35,7 @@ public static class GranaryGrainsExtensions
         services.AddHostedService<AutoCompaction>();
         services.AddGranarySerialization();
         services.AddSingleton<WatchStreams>();
+        services.AddSingleton<HistoryHold>();
         silo.AddGranaryStreams();
         silo.AddStartupTask(StartLeases);
         services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();

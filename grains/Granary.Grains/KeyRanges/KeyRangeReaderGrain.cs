@@ -14,6 +14,9 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
 {
     private const int EntriesPerStep = 256;
 
+    // What a key takes in memory beyond its bytes.
+    private const int KeyOverheadBytes = 56;
+
     // Of one chunk of a stream.
     private const int EntriesPerTurn = 4096;
 
@@ -95,6 +98,29 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
             }
         }
     }
+
+    public ValueTask<IReadOnlyList<ByteString>?> AttachedKeys(long lease, AnswerShare? share, CancellationToken cancellationToken) =>
+        new(Scan(
+            () =>
+            {
+                using var view = replica.View();
+                var keys = new List<ByteString>();
+                var bytes = 0L;
+                foreach (var key in view.Attached(lease, cancellationToken))
+                {
+                    bytes += key.Length + KeyOverheadBytes;
+                    if (!HasRoom(share, bytes))
+                    {
+                        return null;
+                    }
+
+                    keys.Add(key);
+                }
+
+                share?.EndReading();
+                return (IReadOnlyList<ByteString>?)keys;
+            },
+            cancellationToken));
 
     private async Task<RangeResponse?> GoOn(
         ReplicaView view, RangeEvaluation evaluation, AnswerShare? share, long start, CancellationToken cancellationToken)

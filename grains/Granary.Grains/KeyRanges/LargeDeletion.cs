@@ -15,6 +15,9 @@ internal sealed class LargeDeletion : IDisposable
     /// <summary>So often it is decided beside the batches; if they write to its keys each time, they have to wait for it.</summary>
     public const int MaxAttempts = 3;
 
+    // Changes since that are looked through while the range waits; after more it is decided anew.
+    private const int MaxLooked = 20_000;
+
     private readonly KeyRange? _keys;
 
     public LargeDeletion(PendingWrite write, ReplicaView view, int listedDeletions)
@@ -52,8 +55,9 @@ internal sealed class LargeDeletion : IDisposable
     {
         if (_keys is { } keys && !IsOutdated)
         {
+            var looked = 0;
             IsOutdated = now.CompactedRevision > View.Revision
-                || now.Events(View.Revision + 1, now.Revision).Any(change => keys.Contains(change.ChangedKey));
+                || now.Events(View.Revision + 1, now.Revision).Any(change => ++looked > MaxLooked || keys.Contains(change.ChangedKey));
         }
     }
 

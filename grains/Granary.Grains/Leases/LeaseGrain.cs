@@ -126,11 +126,6 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         var remaining = _timers.Find(request.ID) is { } lease ? _timers.Remaining(lease) : TimeSpan.FromSeconds(granted);
         response.TTL = Math.Max(0, (long)remaining.TotalSeconds);
         response.GrantedTTL = granted;
-        if (request.Keys)
-        {
-            response.Keys.AddRange(view.AttachedKeys(request.ID));
-        }
-
         return new(response);
     }
 

@@ -18,7 +18,6 @@ internal sealed class CatchUpPass(int maxChanges)
     private const int MaxRevisionsOfResponse = 1000;
 
     private readonly List<Part> _parts = [];
-    private long _from;
 
     public IReadOnlyList<Part> Parts => _parts;
 
@@ -29,14 +28,12 @@ internal sealed class CatchUpPass(int maxChanges)
     /// <summary>The compacted revision of the state that was read.</summary>
     public long CompactedRevision { get; private set; }
 
+    private Watcher First => _parts[0].Watcher;
+
     /// <summary>Adds a watcher whose place the pass comes by; false if it does not.</summary>
     public bool TryAdd(Watcher watcher)
     {
-        if (IsEmpty)
-        {
-            _from = watcher.Next;
-        }
-        else if (watcher.Next < _from || watcher.Next > _from + maxChanges)
+        if (!IsEmpty && (watcher.Place.IsBefore(First.Place) || watcher.Next > First.Next + maxChanges || watcher.IsOwed != First.IsOwed))
         {
             return false;
         }
@@ -46,59 +43,65 @@ internal sealed class CatchUpPass(int maxChanges)
     }
 
     /// <summary>Reads. Touches nothing of the hub's but what never changes.</summary>
-    public void Run(Replica replica)
+    /// <param name="replica">The history.</param>
+    /// <param name="hold">What of it is kept, though compacted, for those who are owed it.</param>
+    public void Run(Replica replica, HistoryHold hold)
     {
         using var view = replica.View();
         CompactedRevision = view.CompactedRevision;
+
+        // Asked behind the view: what is kept by now, the view has.
+        var readable = First.IsOwed && hold.IsKept(First.Next) ? Math.Min(First.Next - 1, view.CompactedRevision) : view.CompactedRevision;
         var index = new KeyRangeIndex<List<Part>>();
-        var from = long.MaxValue;
+        EventPlace? from = null;
         foreach (var part in _parts)
         {
-            part.IsCompacted = part.Next < CompactedRevision;
+            part.IsCompacted = part.Place.Revision < readable;
             if (!part.IsCompacted)
             {
                 index.GetOrAdd(part.Watcher.Keys, static () => new List<Part>(1)).Add(part);
-                from = Math.Min(from, part.Next);
+                from = from is { } first && !part.Place.IsBefore(first) ? first : part.Place;
             }
         }
 
-        if (index.Count == 0)
+        if (from is { } place)
         {
-            return;
-        }
-
-        var to = Read(view, from, index);
-        foreach (var part in _parts)
-        {
-            if (!part.IsCompacted)
-            {
-                // Whoever resumes from a header must not skip what is still to come: only the last response carries the store's revision.
-                part.Complete(to, to == view.Revision ? view.Revision : part.LastRevision);
-            }
+            Read(view, place, readable, index);
         }
     }
 
-    /// <summary>Reads from a revision on; returns the last one that was read to its end.</summary>
-    private long Read(ReplicaView view, long from, KeyRangeIndex<List<Part>> index)
+    private void Read(ReplicaView view, EventPlace place, long readable, KeyRangeIndex<List<Part>> index)
     {
         var matches = new List<List<Part>>();
-        var looked = 0;
-        var bytes = 0;
+        var (looked, bytes) = (0, 0);
+
+        // Of the revision at which the pass is.
+        var (lookedBefore, bytesBefore, isCut) = (0, 0, false);
         var isFull = false;
-        var revision = from;
-        foreach (var change in view.WatchedEvents(from, view.Revision))
+        foreach (var change in readable < view.CompactedRevision ? view.Events(place, view.Revision) : view.WatchedEvents(place, view.Revision))
         {
-            if (change.Revision != revision)
+            if (change.Revision != place.Revision)
             {
+                place = new EventPlace(change.Revision);
                 if (looked >= maxChanges || bytes >= MaxBytes || isFull)
                 {
-                    return change.Revision - 1;
+                    Complete(place);
+                    return;
                 }
 
-                revision = change.Revision;
+                (lookedBefore, bytesBefore, isCut) = (looked, bytes, false);
+            }
+            else if (!isCut && (looked - lookedBefore >= maxChanges || bytes - bytesBefore >= MaxBytes))
+            {
+                isCut = true;
+                if (Cut(place))
+                {
+                    return;
+                }
             }
 
             looked++;
+            var here = new EventPlace(change.Revision, change.Sub);
             index.FindContaining(change.ChangedKey, matches);
             Event? full = null;
             Event? bare = null;
@@ -107,7 +110,7 @@ internal sealed class CatchUpPass(int maxChanges)
             {
                 foreach (var part in group)
                 {
-                    if (revision < part.Next || !part.Watcher.Wants(type))
+                    if (part.IsComplete || here.IsBefore(part.Place) || !part.Watcher.Wants(type))
                     {
                         continue;
                     }
@@ -120,22 +123,49 @@ internal sealed class CatchUpPass(int maxChanges)
                     Event @event;
                     if (part.Watcher.PrevKv)
                     {
-                        @event = full ??= view.ReadEvent(change, withPrevious: true);
+                        @event = full ??= view.ReadEvent(change, withPrevious: true, readable);
                     }
                     else
                     {
-                        @event = bare ??= full is null ? view.ReadEvent(change, withPrevious: false) : BareEvent.Of(full);
+                        @event = bare ??= full is null ? view.ReadEvent(change, withPrevious: false, readable) : BareEvent.Of(full);
                     }
 
                     bytes += EventSize.Of(@event) / group.Count;
-                    isFull |= part.Add(@event, revision) == MaxRevisionsOfResponse;
+                    isFull |= part.Add(@event, change.Revision) == MaxRevisionsOfResponse;
                 }
             }
 
             matches.Clear();
+            place = EventPlace.Behind(change);
         }
 
-        return view.Revision;
+        Complete(new EventPlace(view.Revision + 1), view.Revision);
+    }
+
+    /// <summary>Everything before a place was read. Whoever resumes from a header must not skip what is still to come.</summary>
+    private void Complete(EventPlace place, long? revision = null)
+    {
+        foreach (var part in _parts)
+        {
+            part.Complete(place, revision);
+        }
+    }
+
+    /// <summary>Ends the pass in the middle of a large revision for those who can go on there; true when all can.</summary>
+    private bool Cut(EventPlace place)
+    {
+        var all = true;
+        foreach (var part in _parts)
+        {
+            if (part.CanEndAt(place))
+            {
+                part.Complete(place, null);
+            }
+
+            all &= part.IsComplete;
+        }
+
+        return all;
     }
 
     /// <summary>One watcher's part in a pass.</summary>
@@ -145,16 +175,19 @@ internal sealed class CatchUpPass(int maxChanges)
 
         public Watcher Watcher => watcher;
 
-        /// <summary>The first revision that the watcher has not been told of; after the pass, with its response counted.</summary>
-        public long Next { get; private set; } = watcher.Next;
+        /// <summary>The first event that the watcher has not been told of; when complete, with its response counted.</summary>
+        public EventPlace Place { get; private set; } = watcher.Place;
 
         public bool IsCompacted { get; set; }
+
+        /// <summary>Whether nothing is added any more.</summary>
+        public bool IsComplete { get; private set; }
 
         public WatchResponse? Response { get; private set; }
 
         public int SizeBytes { get; private set; } = EventSize.OfReply;
 
-        public long LastRevision { get; private set; }
+        private long LastRevision { get; set; }
 
         /// <summary>Adds an event; returns how many revisions the response holds by now.</summary>
         public int Add(Event @event, long revision)
@@ -171,12 +204,31 @@ internal sealed class CatchUpPass(int maxChanges)
             return _revisions;
         }
 
-        public void Complete(long readTo, long headerRevision)
+        /// <summary>Whether the part can end in the middle of a revision: whoever takes no fragments gets what it has of one in one response.</summary>
+        public bool CanEndAt(EventPlace place) => watcher.MayFragment || LastRevision != place.Revision;
+
+        /// <param name="place">What was read up to.</param>
+        /// <param name="revision">The store's revision, if it was all read.</param>
+        public void Complete(EventPlace place, long? revision)
         {
-            Next = Math.Max(Next, readTo + 1);
+            if (IsCompacted || IsComplete)
+            {
+                return;
+            }
+
+            IsComplete = true;
+            if (watcher.IsInFragments && place.Revision > watcher.Next)
+            {
+                // The last fragment, though there may be nothing in it.
+                Response ??= new WatchResponse { WatchId = watcher.Id };
+                LastRevision = Math.Max(LastRevision, watcher.Next);
+            }
+
+            Place = Place.IsBefore(place) ? place : Place;
             if (Response is not null)
             {
-                Response.Header = new ResponseHeader { Revision = headerRevision };
+                Response.Header = new ResponseHeader { Revision = revision ?? LastRevision };
+                Response.Fragment = LastRevision == place.Revision;
             }
         }
     }

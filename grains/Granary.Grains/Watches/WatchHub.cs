@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
+using Granary.Storage.Replicas;
 using Granary.Streams;
 
 namespace Granary.Grains.Watches;
@@ -31,6 +32,9 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
 
     private readonly List<List<Watcher>> _matches = [];
     private readonly List<Watcher> _touched = [];
+
+    // Those behind since a commit was too large to be delivered.
+    private readonly HashSet<Watcher> _owed = [];
 
     /// <summary>The last revision that was delivered to all who are in the live group.</summary>
     public long Position { get; private set; } = position;
@@ -63,8 +67,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     {
         if (_streams.TryGetValue(number, out var stream) && stream.Watchers.TryGetValue(id, out var watcher))
         {
-            Drop(watcher);
-            Reply(stream, new WatchResponse { WatchId = id, Canceled = true }, storeRevision);
+            Drop(watcher, new WatchResponse { WatchId = id, Canceled = true }, storeRevision);
         }
     }
 
@@ -89,18 +92,9 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     /// <summary>The stream's outlet has room again: those that waited for it take part in passes again.</summary>
     public void Resume(long number)
     {
-        if (!_streams.TryGetValue(number, out var stream))
+        if (_streams.TryGetValue(number, out var stream))
         {
-            return;
-        }
-
-        foreach (var watcher in stream.Watchers.Values)
-        {
-            if (watcher.State == WatcherState.Stalled)
-            {
-                Move(watcher, WatcherState.Unsynced);
-                _behind.Enqueue(watcher);
-            }
+            Resume(stream);
         }
     }
 
@@ -118,12 +112,11 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             LeaveGapTo(commit.Revision);
         }
 
-        if (!commit.HasPrevious)
+        if (commit.Unlisted is { } ranges)
         {
-            LeaveGapTo(commit.Revision + 1, static watcher => watcher.PrevKv);
+            Owe(commit.Revision, ranges);
         }
-
-        if (commit.Events.Count == 1)
+        else if (commit.Events.Count == 1)
         {
             DeliverOne(commit);
         }
@@ -159,7 +152,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
                 continue;
             }
 
-            if (!watcher.Stream.Outlet.HasRoom())
+            if (!watcher.Stream.Outlet.HasRoom(watcher.Id))
             {
                 Move(watcher, WatcherState.Stalled);
             }
@@ -199,9 +192,17 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
 
                 watcher.IsQuiet = false;
                 WatchMetrics.Events.Add(response.Events.Count);
+                if (watcher.IsInFragments && !response.Fragment)
+                {
+                    // The others of the stream had to wait for its last fragment.
+                    Resume(watcher.Stream);
+                }
+
+                watcher.IsInFragments = response.Fragment;
             }
 
-            watcher.Next = part.Next;
+            OwedSteps += watcher.IsOwed && watcher.Place != part.Place ? 1 : 0;
+            watcher.Place = part.Place;
             JoinOrWait(watcher);
         }
     }
@@ -214,6 +215,15 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             _behind.Enqueue(part.Watcher);
         }
     }
+
+    /// <summary>How many are behind since a commit was too large to be delivered.</summary>
+    public int OwedCount => _owed.Count;
+
+    /// <summary>Grows whenever somebody has got a part of what is owed.</summary>
+    public long OwedSteps { get; private set; }
+
+    /// <summary>The first revision that someone has not been told of to its end who is owed all; null when nobody is.</summary>
+    public long? OwedRevision() => _owed.Count == 0 ? null : _owed.Min(static watcher => watcher.Next);
 
     private WatchStream Stream(long number, WatchOutlet outlet)
     {
@@ -234,7 +244,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     /// <summary>Puts a watcher into the live group if that goes on where it is, else into the queue for passes over history.</summary>
     private void JoinOrWait(Watcher watcher)
     {
-        if (watcher.Next > Position)
+        if (watcher.Next > Position && watcher.Place.Sub == 0)
         {
             Move(watcher, WatcherState.Synced);
         }
@@ -259,6 +269,12 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         if (state == WatcherState.Synced)
         {
             Join(watcher);
+        }
+
+        if (watcher.IsOwed && state is WatcherState.Synced or WatcherState.Gone)
+        {
+            watcher.IsOwed = false;
+            _owed.Remove(watcher);
         }
     }
 
@@ -306,37 +322,81 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         }
     }
 
-    private void Drop(Watcher watcher)
+    /// <summary>A watcher goes, and its client is told of it, if that is still there.</summary>
+    private void Drop(Watcher watcher, WatchResponse? reply = null, long revision = 0)
     {
         Move(watcher, WatcherState.Gone);
         watcher.Stream.Watchers.Remove(watcher.Id);
+        if (reply is not null)
+        {
+            Reply(watcher.Stream, reply, revision);
+        }
+
+        if (watcher.IsInFragments)
+        {
+            watcher.IsInFragments = false;
+            watcher.Stream.Outlet.EndFragments();
+            Resume(watcher.Stream);
+        }
+
         WatchMetrics.Watchers.Add(-1);
     }
 
     // The id is free at once, and progress no longer waits for it; etcd keeps both until the client reacts.
     private void CancelCompacted(Watcher watcher, long compactedRevision)
     {
-        Drop(watcher);
         WatchMetrics.Compacted.Add(1);
-        Reply(watcher.Stream, new WatchResponse { WatchId = watcher.Id, Canceled = true, CompactRevision = compactedRevision }, 0);
+        Drop(watcher, new WatchResponse { WatchId = watcher.Id, Canceled = true, CompactRevision = compactedRevision }, 0);
     }
 
     private void FallBehind(Watcher watcher, long next)
     {
-        watcher.Next = next;
+        watcher.Place = new EventPlace(next);
         Move(watcher, WatcherState.Stalled);
         WatchMetrics.FellBehind.Add(1);
     }
 
-    private void LeaveGapTo(long revision, Func<Watcher, bool>? concerns = null)
+    private void Resume(WatchStream stream)
+    {
+        foreach (var watcher in stream.Watchers.Values)
+        {
+            if (watcher.State == WatcherState.Stalled)
+            {
+                Move(watcher, WatcherState.Unsynced);
+                _behind.Enqueue(watcher);
+            }
+        }
+    }
+
+    /// <summary>A commit is too large to be delivered: who watches one of its ranges reads it from history, in pieces.</summary>
+    private void Owe(long revision, IReadOnlyList<CommitRange> ranges)
+    {
+        foreach (var range in ranges)
+        {
+            _synced.FindOverlapping(new KeyRange(range.Key, range.RangeEnd), _matches);
+        }
+
+        foreach (var watcher in _matches.SelectMany(static group => group).Where(watcher => watcher.Next <= revision).Distinct().ToList())
+        {
+            watcher.Place = new EventPlace(revision);
+            watcher.IsOwed = true;
+            _owed.Add(watcher);
+            Move(watcher, WatcherState.Unsynced);
+            _behind.Enqueue(watcher);
+        }
+
+        _matches.Clear();
+    }
+
+    private void LeaveGapTo(long revision)
     {
         foreach (var stream in _streams.Values)
         {
             foreach (var watcher in stream.Watchers.Values)
             {
-                if (watcher.State == WatcherState.Synced && watcher.Next < revision && concerns?.Invoke(watcher) is not false)
+                if (watcher.State == WatcherState.Synced && watcher.Next < revision)
                 {
-                    watcher.Next = Math.Max(watcher.Next, Position + 1);
+                    watcher.Place = new EventPlace(Math.Max(watcher.Next, Position + 1));
                     Move(watcher, WatcherState.Unsynced);
                     _behind.Enqueue(watcher);
                 }

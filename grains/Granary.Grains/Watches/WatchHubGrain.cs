@@ -14,7 +14,7 @@ namespace Granary.Grains.Watches;
 /// <summary>Runs this silo's <see cref="WatchHub"/>: feeds it with the stream of commits and with the requests of watch streams, one at a time.</summary>
 [Reentrant, KeepAlive, PreferLocalPlacement]
 internal sealed partial class WatchHubGrain(
-    Replica replica, ICommitLog log, WatchStreams streams, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
+    Replica replica, ICommitLog log, WatchStreams streams, HistoryHold hold, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
     : Grain, IWatchHubGrain, IAsyncBatchObserver<Commit>
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
@@ -41,7 +41,7 @@ internal sealed partial class WatchHubGrain(
         }
 
         await commits.SubscribeAsync(this, new RevisionToken(_hub.Position + 1));
-        streams.NoteDelivered(_hub.Position);
+        NotePosition();
         this.RegisterGrainTimer(Check, CheckInterval, CheckInterval);
     }
 
@@ -55,6 +55,7 @@ internal sealed partial class WatchHubGrain(
 
         _isDeactivated = true;
         await _catchUp;
+        hold.Note(null, null, 0);
     }
 
     public ValueTask Create(long stream, WatchCreateRequest request)
@@ -106,8 +107,7 @@ internal sealed partial class WatchHubGrain(
             _hub.Deliver(item.Item);
         }
 
-        streams.NoteDelivered(_hub.Position);
-
+        NotePosition();
         CatchUpIfIdle();
         return Task.CompletedTask;
     }
@@ -117,6 +117,12 @@ internal sealed partial class WatchHubGrain(
         // The next commit shows what is missing.
         Log.StreamFailed(logger, exception);
         return Task.CompletedTask;
+    }
+
+    private void NotePosition()
+    {
+        streams.NoteDelivered(_hub.Position);
+        hold.Note(_hub.Position, _hub.OwedRevision(), _hub.OwedSteps);
     }
 
     private void CatchUpIfIdle()
@@ -133,8 +139,9 @@ internal sealed partial class WatchHubGrain(
         {
             try
             {
-                await Task.Run(() => pass.Run(replica));
+                await Task.Run(() => pass.Run(replica, hold));
                 _hub.Complete(pass);
+                NotePosition();
             }
             catch (Exception exception)
             {
@@ -159,7 +166,7 @@ internal sealed partial class WatchHubGrain(
         {
             Log.StreamStandsStill(logger, _hub.Position, _checkedRevision);
             _hub.GoOnWithoutStream(_checkedRevision);
-            streams.NoteDelivered(_hub.Position);
+            NotePosition();
             CatchUpIfIdle();
         }
 

@@ -21,6 +21,10 @@ public sealed class WatchOutlet(int capacityBytes, bool requiresLeader)
     private Exception? _failure;
     private long _bytes;
 
+    // Whose fragments are being sent, and the replies that wait until the last of them was: clients put together what comes next to each other.
+    private long? _fragmentsOf;
+    private readonly Queue<OutgoingResponse> _held = new();
+
     // Set when events were turned away: whoever makes room tells the hub.
     private bool _turnedAway;
 
@@ -38,39 +42,75 @@ public sealed class WatchOutlet(int capacityBytes, bool requiresLeader)
         }
     }
 
-    /// <summary>Offers events; false when there is no room for them. An empty outlet takes whatever comes.</summary>
+    /// <summary>
+    /// Offers events; false when there is no room for them. An empty outlet takes whatever comes, but from a fragment to the one that is the last
+    /// only what is the same watcher's.
+    /// </summary>
     public bool TryOffer(in OutgoingResponse events)
     {
         lock (_gate)
         {
-            if (_bytes >= capacityBytes)
+            if (!HasRoom(events.Response.WatchId))
             {
-                _turnedAway = true;
                 return false;
             }
 
-            Add(events);
+            Enqueue(events);
+            if (events.Response.Fragment)
+            {
+                _fragmentsOf = events.Response.WatchId;
+            }
+            else
+            {
+                EndFragments();
+            }
+
             return true;
         }
     }
 
-    /// <summary>Adds a reply.</summary>
+    /// <summary>Adds a reply; it comes behind a watcher's last fragment, unless it is what ends that watcher.</summary>
     public void Add(in OutgoingResponse reply)
     {
         lock (_gate)
         {
-            _bytes += reply.SizeBytes;
-            _waiting.Enqueue(reply);
-            _taker?.TrySetResult();
-            _taker = null;
+            if (_fragmentsOf is not { } watchId || (reply.Response.Canceled && reply.Response.WatchId == watchId))
+            {
+                Enqueue(reply);
+            }
+            else
+            {
+                _held.Enqueue(reply);
+            }
         }
     }
 
-    /// <summary>Whether events that are offered now would be taken; if not, <see cref="TryTake"/> will say when they would.</summary>
-    public bool HasRoom()
+    /// <summary>The watcher whose fragments are being sent is gone.</summary>
+    public void EndFragments()
     {
         lock (_gate)
         {
+            _fragmentsOf = null;
+            while (_held.TryDequeue(out var reply))
+            {
+                Enqueue(reply);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Whether events of a watcher that are offered now would be taken. If not, <see cref="TryTake"/> will say when they would, or the last
+    /// fragment of another one.
+    /// </summary>
+    public bool HasRoom(long watchId)
+    {
+        lock (_gate)
+        {
+            if (_fragmentsOf is { } other && other != watchId)
+            {
+                return false;
+            }
+
             _turnedAway |= _bytes >= capacityBytes;
             return _bytes < capacityBytes;
         }
@@ -108,7 +148,7 @@ public sealed class WatchOutlet(int capacityBytes, bool requiresLeader)
             }
 
             _bytes -= response.SizeBytes;
-            if (_waiting.Count < MaxWaitingBeforeRequests)
+            if (_waiting.Count + _held.Count < MaxWaitingBeforeRequests)
             {
                 _requester?.TrySetResult();
                 _requester = null;
@@ -144,7 +184,7 @@ public sealed class WatchOutlet(int capacityBytes, bool requiresLeader)
     {
         lock (_gate)
         {
-            if (_waiting.Count < MaxWaitingBeforeRequests)
+            if (_waiting.Count + _held.Count < MaxWaitingBeforeRequests)
             {
                 return Task.CompletedTask;
             }
@@ -152,5 +192,13 @@ public sealed class WatchOutlet(int capacityBytes, bool requiresLeader)
             _requester = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return _requester.Task.WaitAsync(cancellationToken);
         }
+    }
+
+    private void Enqueue(in OutgoingResponse response)
+    {
+        _bytes += response.SizeBytes;
+        _waiting.Enqueue(response);
+        _taker?.TrySetResult();
+        _taker = null;
     }
 }

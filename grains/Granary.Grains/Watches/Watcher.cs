@@ -1,5 +1,6 @@
 using Granary.Mvcc.Keys;
 using Granary.Protos;
+using Granary.Storage.Replicas;
 
 namespace Granary.Grains.Watches;
 
@@ -18,7 +19,7 @@ internal sealed class Watcher
         PrevKv = request.PrevKv;
         MayFragment = request.Fragment;
         WantsProgress = request.ProgressNotify;
-        Next = next;
+        Place = new EventPlace(next);
         foreach (var filter in request.Filters)
         {
             _noPut |= filter == WatchCreateRequest.Types.FilterType.Noput;
@@ -41,8 +42,17 @@ internal sealed class Watcher
 
     public bool WantsProgress { get; }
 
-    /// <summary>The first revision that it has not been told of. Nothing below it is ever sent.</summary>
-    public long Next { get; set; }
+    /// <summary>The first event that it has not been told of. Only while it is behind can that be in the middle of a revision.</summary>
+    public EventPlace Place { get; set; }
+
+    /// <summary>The first revision that it has not been told of to its end. Nothing below it is ever sent.</summary>
+    public long Next => Place.Revision;
+
+    /// <summary>Whether it is behind only since a commit was too large to be delivered: so it is to get everything since then.</summary>
+    public bool IsOwed { get; set; }
+
+    /// <summary>Whether it was told of a part of the revision <see cref="Next"/>, as a fragment.</summary>
+    public bool IsInFragments { get; set; }
 
     public WatcherState State { get; set; }
 

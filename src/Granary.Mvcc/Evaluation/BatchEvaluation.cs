@@ -124,7 +124,11 @@ public sealed class BatchEvaluation
                 else
                 {
                     self.RequireMayDecideLarge();
-                    self.Delete(new BulkDeletion(null, request.ID, self._view.CountAttached(request.ID, token)));
+                    var attached = self._view.CountAttached(request.ID, token);
+                    if (attached.Count > 0)
+                    {
+                        self.Delete(BulkDeletion.OfLease(request.ID, attached));
+                    }
                 }
 
                 self._view.SetLease(request.ID, exists: false);
@@ -355,7 +359,7 @@ public sealed class BatchEvaluation
 
         if (isLarge)
         {
-            Delete(new BulkDeletion(keys, 0, count));
+            Delete(BulkDeletion.OfRange(keys, count));
         }
         else
         {
@@ -385,9 +389,14 @@ public sealed class BatchEvaluation
         }
     }
 
-    /// <summary>The pairs that are attached to a lease, in key order; null when they are too many to be held.</summary>
+    /// <summary>The pairs that are attached to a lease, in key order; null when they are too many to be held, or to be found at once.</summary>
     private List<KeyValue>? AttachedPairs(long lease, CancellationToken cancellationToken)
     {
+        if (_view.HasVeryManyAttached(lease))
+        {
+            return null;
+        }
+
         var keys = _view.AttachedKeys(lease, (int)Math.Min(int.MaxValue, _listedDeletions + 1L));
         if (keys.Count > _listedDeletions)
         {

@@ -49,8 +49,10 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
         return attached.Count > max ? attached.GetRange(0, max) : attached;
     }
 
-    public int CountAttached(long lease, CancellationToken cancellationToken) =>
-        HasChanges || _leases.ContainsKey(lease) ? AttachedKeys(lease).Count : committed.CountAttached(lease, cancellationToken);
+    public bool HasVeryManyAttached(long lease) => !_leases.ContainsKey(lease) && committed.HasVeryManyAttached(lease);
+
+    public AttachedCount CountAttached(long lease, CancellationToken cancellationToken) =>
+        HasChanges || _leases.ContainsKey(lease) ? AttachedCount.Of(AttachedKeys(lease)) : committed.CountAttached(lease, cancellationToken);
 
     /// <summary>A lease comes or goes.</summary>
     public void SetLease(long id, bool exists) => _leases[id] = exists;

@@ -10,8 +10,13 @@ namespace Granary.Mvcc.Evaluation;
 /// <param name="Keys">The range; null when it is the keys of a lease.</param>
 /// <param name="Lease">The lease, if it is its keys.</param>
 /// <param name="Count">How many keys there are. Each takes a sub-revision, in key order.</param>
-public sealed record BulkDeletion(KeyRange? Keys, long Lease, int Count)
+/// <param name="Within">A range that all of them are in: of a lease, from the first of its keys to the last.</param>
+public sealed record BulkDeletion(KeyRange? Keys, long Lease, int Count, KeyRange Within)
 {
+    public static BulkDeletion OfRange(KeyRange keys, int count) => new(keys, 0, count, keys);
+
+    public static BulkDeletion OfLease(long lease, in AttachedCount attached) => new(null, lease, attached.Count, attached.Within);
+
     /// <summary>Whether a key that is attached to a lease, or to none (0), is among them.</summary>
     public bool Covers(ReadOnlySpan<byte> key, long lease) => Keys is { } keys ? keys.Contains(key) : lease == Lease;
 

@@ -22,8 +22,14 @@ public interface IKeyspaceView
     /// <summary>The keys attached to a lease in this state, in key order, the first <paramref name="max"/> of them.</summary>
     IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue);
 
-    /// <summary>How many keys are attached to a lease in this state.</summary>
-    int CountAttached(long lease, CancellationToken cancellationToken);
+    /// <summary>
+    /// Whether it takes more than a moment to find the keys attached to a lease, since there are very many of them, or the store still shows
+    /// very many that were deleted.
+    /// </summary>
+    bool HasVeryManyAttached(long lease);
+
+    /// <summary>How many keys are attached to a lease in this state, and which range they are in.</summary>
+    AttachedCount CountAttached(long lease, CancellationToken cancellationToken);
 
     /// <summary>The pair that <paramref name="key"/> has at <paramref name="revision"/>, or null. Not to be changed by the caller.</summary>
     KeyValue? Find(ByteString key, long revision);

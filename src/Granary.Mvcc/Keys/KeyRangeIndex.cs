@@ -70,6 +70,20 @@ public sealed class KeyRangeIndex<T>
         Collect(_root, key, target);
     }
 
+    /// <summary>Adds what belongs to the ranges that have a key in common with <paramref name="range"/> to <paramref name="target"/>.</summary>
+    public void FindOverlapping(KeyRange range, List<T> target)
+    {
+        foreach (var (key, value) in _keys)
+        {
+            if (range.Contains(key))
+            {
+                target.Add(value);
+            }
+        }
+
+        CollectOverlapping(_root, range.Start, range.ExclusiveEnd(), target);
+    }
+
     private T? Find(KeyRange range)
     {
         if (range.IsSingleKey)
@@ -102,6 +116,25 @@ public sealed class KeyRangeIndex<T>
             }
 
             if (IsBefore(key, node.Range.ExclusiveEnd()))
+            {
+                target.Add(node.Value);
+            }
+
+            node = node.Right;
+        }
+    }
+
+    private static void CollectOverlapping(Node? node, ByteString start, ByteString? end, List<T> target)
+    {
+        while (node is not null && IsBefore(start, node.FurthestEnd))
+        {
+            CollectOverlapping(node.Left, start, end, target);
+            if (!IsBefore(node.Range.Start, end))
+            {
+                return;
+            }
+
+            if (IsBefore(start, node.Range.ExclusiveEnd()))
             {
                 target.Add(node.Value);
             }

@@ -28,6 +28,20 @@ internal sealed class Keyspace(GrainRouter router, Member member)
         return response;
     }
 
+    /// <summary>The keys that are attached to a lease.</summary>
+    public async Task<IReadOnlyList<ByteString>> AttachedKeys(long lease, AnswerShare share, CancellationToken cancellationToken)
+    {
+        var reader = router.Reader(KeyRange.All.Start);
+        var keys = await reader.AttachedKeys(lease, share, cancellationToken);
+        if (keys is null)
+        {
+            await share.Take(cancellationToken);
+            keys = (await reader.AttachedKeys(lease, share, cancellationToken))!;
+        }
+
+        return keys;
+    }
+
     public async Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
     {
         var response = await router.Writer(request.Key).Put(request, cancellationToken);

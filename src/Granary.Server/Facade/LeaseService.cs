@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
@@ -8,7 +9,8 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Lease service: finds the slot of a lease, calls its grain, completes the answer.</summary>
-internal sealed class LeaseService(GrainRouter router, Member member, Quota quota, LastingCalls lasting, CallErrors errors) : Lease.LeaseBase
+internal sealed class LeaseService(
+    GrainRouter router, Keyspace keyspace, AnswerBudget budget, Member member, Quota quota, LastingCalls lasting, CallErrors errors) : Lease.LeaseBase
 {
     private const long MaxTtlSeconds = 9_000_000_000;
 
@@ -66,14 +68,22 @@ internal sealed class LeaseService(GrainRouter router, Member member, Quota quot
     public override async Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context)
     {
         using var span = GrainTrace.StartCall("ILeaseGrain/TimeToLive");
+        var share = request.Keys ? new AnswerShare(budget) : null;
         try
         {
             var response = await router.Lease(request.ID).TimeToLive(request);
+            if (share is not null && response.TTL >= 0)
+            {
+                response.Keys.AddRange(await keyspace.AttachedKeys(request.ID, share, context.CancellationToken));
+                LargeAnswers.Hold(context, share);
+            }
+
             member.Complete(response.Header);
             return response;
         }
         catch (Exception exception)
         {
+            share?.Dispose();
             throw await errors.Map(exception, context);
         }
     }

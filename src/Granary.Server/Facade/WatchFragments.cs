@@ -32,7 +32,7 @@ internal static class WatchFragments
             bytes += eventBytes;
         }
 
-        fragment.Fragment = false;
+        fragment.Fragment = response.Fragment;
         yield return fragment;
     }
 }

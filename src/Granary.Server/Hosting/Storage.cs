@@ -13,6 +13,13 @@ namespace Granary.Server.Hosting;
 /// <summary>The replica and the log of this process, opened before anything else starts and closed after everything else has stopped.</summary>
 internal sealed class Storage : IDisposable
 {
+    private const long MinRecordBytes = 48 << 20;
+    private const long MinSegmentBytes = 64 << 20;
+    private const long MaxSegmentBytes = 1 << 30;
+
+    // What a segment has beside its largest record at least.
+    private const long SegmentReserveBytes = 16 << 20;
+
     // Records that are replayed between two writes of the replica.
     private const int RecordsPerPublish = 256;
 
@@ -41,6 +48,20 @@ internal sealed class Storage : IDisposable
     /// <summary>Where temporary files may be: they take no room that writes need.</summary>
     public TemporarySpace TemporarySpace { get; }
 
+    /// <summary>The log's settings: whatever request is taken finds room in a segment.</summary>
+    internal static SegmentLogOptions LogOptions(string directory, int maxRequestBytes)
+    {
+        // A record has more of each change than its request: revisions, versions, leases.
+        var record = Math.Clamp(maxRequestBytes + (maxRequestBytes / 2L), MinRecordBytes, MaxSegmentBytes - SegmentReserveBytes);
+        return new SegmentLogOptions
+        {
+            Directory = directory,
+            MaxRecordBytes = (int)record,
+            SegmentBytes = Math.Max(MinSegmentBytes, (record + SegmentReserveBytes) / SegmentReserveBytes * SegmentReserveBytes),
+            MaxSpareSegments = 2,
+        };
+    }
+
     public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers)
     {
         var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
@@ -63,7 +84,7 @@ internal sealed class Storage : IDisposable
             replica = new Replica(store);
             var verification = store.SizeBytes <= VerifiedAtStartBytes ? Task.Run(store.Verify) : Task.CompletedTask;
             segments = SegmentLog.Open(
-                new SegmentLogOptions { Directory = directory.Log, MaxRecordBytes = 48 << 20, MaxSpareSegments = 2 },
+                LogOptions(directory.Log, options.MaxRequestBytes),
                 replica.State.AppliedIndex,
                 (index, record) => Replay(replica, index, record),
                 loggers.CreateLogger<SegmentLog>());

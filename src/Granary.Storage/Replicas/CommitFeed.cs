@@ -34,7 +34,7 @@ public sealed class CommitFeed(long revision, int maxBytes)
 
     /// <summary>
     /// Reads commits from a revision on, as many as are there and at most <paramref name="max"/>; none when it is still to come.
-    /// Null when the revision is no longer kept, or never was since it has too many changes: it is to be read from the store.
+    /// Null when the revision is no longer kept: it is to be read from the store.
     /// </summary>
     public IReadOnlyList<AppliedCommit>? Read(long from, int max)
     {
@@ -49,10 +49,6 @@ public sealed class CommitFeed(long revision, int maxBytes)
             for (var i = 0; i < read.Length; i++)
             {
                 read[i] = _ring[Slot(from + i)]!;
-                if (!read[i].IsListed)
-                {
-                    return i > 0 ? read[..i] : null;
-                }
             }
 
             return read;

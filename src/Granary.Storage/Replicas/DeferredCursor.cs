@@ -21,25 +21,34 @@ internal sealed class DeferredCursor : IDisposable
     private long _storedLease;
     private bool _movedLeft;
 
-    public DeferredCursor(DeferredDeletion deletion, IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred)
+    /// <param name="deletion">The deletion.</param>
+    /// <param name="position">The first key to look at, not before the deletion's own position; empty for the first there is.</param>
+    /// <param name="snapshot">The store.</param>
+    /// <param name="deferred">All deletions that are on their way.</param>
+    public DeferredCursor(DeferredDeletion deletion, ByteString position, IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred)
     {
         _deletion = deletion;
         _snapshot = snapshot;
         _deferred = deferred;
         if (deletion.Deletion.Keys is { } keys)
         {
-            var start = deletion.Position.IsEmpty ? keys.Start : deletion.Position;
+            var start = position.IsEmpty ? keys.Start : position;
             _stored = snapshot.Scan(Family.Latest, start.Span, keys.ExclusiveEnd()?.ToByteArray());
         }
         else
         {
             var start = new ByteWriter();
-            LeaseKey.Write(start, deletion.Deletion.Lease, deletion.Position.Span);
+            LeaseKey.Write(start, deletion.Deletion.Lease, position.Span);
             _stored = snapshot.Scan(Family.LeaseKeys, start.Written, LeaseKey.Behind(deletion.Deletion.Lease));
         }
 
         _moved = deletion.Moved.GetEnumerator();
         _movedLeft = _moved.MoveNext();
+        while (_movedLeft && _moved.Current.Key.Span.SequenceCompareTo(position.Span) < 0)
+        {
+            _movedLeft = _moved.MoveNext();
+        }
+
         MoveStored();
     }
 

@@ -84,13 +84,14 @@ internal sealed record DeferredDeletion(long Revision, int FirstSub, BulkDeletio
     /// <summary>What the store has not done with: a cursor over the keys in their order.</summary>
     /// <param name="snapshot">The store in the state that this is a part of.</param>
     /// <param name="deferred">All that are on their way in that state.</param>
-    public DeferredCursor Remaining(IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred) => new(this, snapshot, deferred);
+    public DeferredCursor Remaining(IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred) => new(this, Position, snapshot, deferred);
 
-    /// <summary>The events that the store has not yet.</summary>
-    public IEnumerable<StoredEvent> Events(IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred)
+    /// <summary>The events that the store has not yet, from a place on.</summary>
+    public IEnumerable<StoredEvent> Events(IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred, EventPlace from)
     {
-        using var cursor = Remaining(snapshot, deferred);
-        for (var sub = NextSub; cursor.MoveNext(); sub++)
+        var isWithin = from.Revision == Revision && from.Sub > NextSub;
+        using var cursor = isWithin ? new DeferredCursor(this, KeyRange.Successor(from.Before!), snapshot, deferred) : Remaining(snapshot, deferred);
+        for (var sub = isWithin ? from.Sub : NextSub; cursor.MoveNext(); sub++)
         {
             yield return new StoredEvent(Revision, sub, true, cursor.Key, cursor.ModRevision);
         }

@@ -16,6 +16,14 @@ internal static class LeaseKey
         target.Bytes(attached);
     }
 
+    /// <summary>What comes before all that are attached to a lease.</summary>
+    public static byte[] Of(long lease)
+    {
+        var key = new byte[Length];
+        Write(key, lease);
+        return key;
+    }
+
     public static void Write(Span<byte> target, long lease) => BinaryPrimitives.WriteInt64BigEndian(target, lease);
 
     /// <summary>The first key behind all that are attached to a lease; null when there can be none.</summary>

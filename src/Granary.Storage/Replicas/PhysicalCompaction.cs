@@ -18,7 +18,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
     private long _start;
 
     // The first event that the next step looks at.
-    private (long Revision, int Sub) _position;
+    private EventPlace _position;
 
     private static ReadOnlySpan<byte> DoneKey => "compacted"u8;
 
@@ -28,11 +28,12 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
     public bool IsDone => DoneRevision >= replica.State.CompactedRevision;
 
     /// <summary>Removes a little more; true once nothing is left to do.</summary>
+    /// <param name="target">Where to end, if that is before the compacted revision.</param>
     /// <exception cref="StoreFullException">The disk is full. Nothing was removed; the same step can be tried again.</exception>
-    public bool Step()
+    public bool Step(long target = long.MaxValue)
     {
         using var view = replica.View();
-        var target = view.CompactedRevision;
+        target = Math.Min(target, view.CompactedRevision);
         if (DoneRevision >= target)
         {
             return true;
@@ -50,13 +51,8 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
         StoredEvent? last = null;
         var count = 0;
         var removed = 0;
-        foreach (var @event in view.Events(_position.Revision, target))
+        foreach (var @event in view.Events(_position, target))
         {
-            if (@event.Revision == _position.Revision && @event.Sub < _position.Sub)
-            {
-                continue;
-            }
-
             if (count++ == eventsPerStep)
             {
                 break;
@@ -74,7 +70,7 @@ public sealed class PhysicalCompaction(Replica replica, int eventsPerStep)
         }
 
         var done = count <= eventsPerStep;
-        (long Revision, int Sub) position = done ? (target, 0) : (last!.Value.Revision, last.Value.Sub + 1);
+        var position = done ? new EventPlace(target) : EventPlace.Behind(last!.Value);
 
         // The events of the compacted revision itself stay: a watch may still start there.
         batch.DeleteRange(Family.Events, StoredEvent.Key(0, 0), StoredEvent.Key(Math.Min(position.Revision, target), 0));

@@ -14,6 +14,11 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
 {
     private const int EntriesPerLook = 1024;
 
+    private const int MaxChangesOfTxn = 1 << 16;
+
+    // Attachments that a batch looks through itself.
+    private const int MaxAttachedLook = 8192;
+
     private readonly IStoreSnapshot _snapshot;
     private readonly Action _onFreed;
     private int _holders = 1;
@@ -80,39 +85,50 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         return false;
     }
 
-    public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue)
-    {
-        var keys = new List<ByteString>();
-        Span<byte> start = stackalloc byte[LeaseKey.Length];
-        LeaseKey.Write(start, lease);
-        using var cursor = _snapshot.Scan(Family.LeaseKeys, start, LeaseKey.Behind(lease));
-        while (keys.Count < max && cursor.MoveNext())
-        {
-            if (IsAttached(cursor.Key))
-            {
-                keys.Add(ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]));
-            }
-        }
+    public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue) => [.. Attached(lease, CancellationToken.None).Take(max)];
 
-        return keys;
-    }
-
-    public int CountAttached(long lease, CancellationToken cancellationToken)
+    /// <summary>The keys attached to a lease, in key order.</summary>
+    public IEnumerable<ByteString> Attached(long lease, CancellationToken cancellationToken)
     {
-        var count = 0;
-        Span<byte> start = stackalloc byte[LeaseKey.Length];
-        LeaseKey.Write(start, lease);
-        using var cursor = _snapshot.Scan(Family.LeaseKeys, start, LeaseKey.Behind(lease));
+        using var cursor = _snapshot.Scan(Family.LeaseKeys, LeaseKey.Of(lease), LeaseKey.Behind(lease));
         for (var looked = 1; cursor.MoveNext(); looked++)
         {
-            count += IsAttached(cursor.Key) ? 1 : 0;
             if (looked % EntriesPerLook == 0)
             {
                 cancellationToken.ThrowIfCancellationRequested();
             }
+
+            if (IsAttached(cursor.Key))
+            {
+                yield return ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
+            }
+        }
+    }
+
+    public bool HasVeryManyAttached(long lease)
+    {
+        using var cursor = _snapshot.Scan(Family.LeaseKeys, LeaseKey.Of(lease), LeaseKey.Behind(lease));
+        var looked = 0;
+        while (looked <= MaxAttachedLook && cursor.MoveNext())
+        {
+            looked++;
         }
 
-        return count;
+        return looked > MaxAttachedLook;
+    }
+
+    public AttachedCount CountAttached(long lease, CancellationToken cancellationToken)
+    {
+        var count = 0;
+        var first = ByteString.Empty;
+        var last = ByteString.Empty;
+        foreach (var key in Attached(lease, cancellationToken))
+        {
+            first = count++ == 0 ? key : first;
+            last = key;
+        }
+
+        return new AttachedCount(count, first, last);
     }
 
     public KeyValue? Find(ByteString key, long revision)
@@ -134,43 +150,53 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     }
 
     /// <summary>What changed at the revisions from <paramref name="first"/> to <paramref name="last"/>, in order.</summary>
-    public IEnumerable<StoredEvent> Events(long first, long last)
+    public IEnumerable<StoredEvent> Events(long first, long last) => Events(new EventPlace(first), last);
+
+    /// <summary>What changed from a place on, up to the revision <paramref name="last"/>, in order.</summary>
+    public IEnumerable<StoredEvent> Events(EventPlace from, long last)
     {
         var end = last == long.MaxValue ? null : StoredEvent.Key(last + 1, 0);
+        var start = StoredEvent.Key(from.Revision, from.Sub);
         if (State.Deferred.Count == 0)
         {
-            return EventsInStore(StoredEvent.Key(first, 0), end);
+            return EventsInStore(start, end);
         }
 
         // Where a deletion is on its way into the store, the rest of its events comes from there.
         var events = Enumerable.Empty<StoredEvent>();
-        var from = StoredEvent.Key(first, 0);
         foreach (var deletion in State.Deferred)
         {
-            if (first <= deletion.Revision && deletion.Revision <= last)
+            if (deletion.Revision <= last && from.IsBefore(new EventPlace(deletion.Revision, deletion.EndSub)))
             {
-                events = events.Concat(EventsInStore(from, StoredEvent.Key(deletion.Revision, deletion.NextSub)))
-                    .Concat(deletion.Events(_snapshot, State.Deferred));
-                from = StoredEvent.Key(deletion.Revision, deletion.EndSub);
+                events = events.Concat(EventsInStore(start, StoredEvent.Key(deletion.Revision, deletion.NextSub)))
+                    .Concat(deletion.Events(_snapshot, State.Deferred, from));
+                start = StoredEvent.Key(deletion.Revision, deletion.EndSub);
             }
         }
 
-        return events.Concat(EventsInStore(from, end));
+        return events.Concat(EventsInStore(start, end));
     }
 
     /// <summary>
-    /// What a watch from <paramref name="first"/> is told of, up to <paramref name="last"/>: of the compacted revision itself
-    /// only the last change of each key, since what it superseded may be gone.
+    /// What a watch from <paramref name="from"/> is told of, up to <paramref name="last"/>: of the compacted revision itself only the last
+    /// change of each key, since what it superseded may be gone.
     /// </summary>
-    public IEnumerable<StoredEvent> WatchedEvents(long first, long last)
+    public IEnumerable<StoredEvent> WatchedEvents(EventPlace from, long last)
     {
-        if (first > CompactedRevision)
+        if (from.Revision > CompactedRevision)
         {
-            return Events(first, last);
+            return Events(from, last);
         }
 
-        var atCompaction = Events(CompactedRevision, CompactedRevision).ToList();
-        var final = atCompaction.GroupBy(@event => @event.ChangedKey, (_, changes) => changes.Last()).OrderBy(@event => @event.Sub);
+        // A commit of more changes than are looked through is a bulk deletion: no key of it comes twice.
+        var atCompaction = Events(CompactedRevision, CompactedRevision).Take(MaxChangesOfTxn + 1).ToList();
+        if (atCompaction.Count > MaxChangesOfTxn)
+        {
+            return Events(from.Revision < CompactedRevision ? new EventPlace(CompactedRevision) : from, last);
+        }
+
+        var final = atCompaction.GroupBy(@event => @event.ChangedKey, (_, changes) => changes.Last())
+            .Where(@event => from.Revision < CompactedRevision || @event.Sub >= from.Sub).OrderBy(@event => @event.Sub);
         return final.Concat(Events(CompactedRevision + 1, last));
     }
 
@@ -178,13 +204,16 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     /// The change as watchers are told of it: of a delete only key and mod revision; with <paramref name="withPrevious"/> also the pair
     /// that the key had before this revision, unless that is compacted or the change a create.
     /// </summary>
-    public Event ReadEvent(in StoredEvent change, bool withPrevious)
+    /// <param name="change">The change.</param>
+    /// <param name="withPrevious">Whether the pair before is wanted.</param>
+    /// <param name="readable">The compacted revision, or an earlier one from which on the store is known to have everything still.</param>
+    public Event ReadEvent(in StoredEvent change, bool withPrevious, long? readable = null)
     {
         var key = change.ChangedKey;
         var pair = change.IsDelete ? new KeyValue { Key = key, ModRevision = change.Revision } : FindExactly(key, change.Revision);
         var message = new Event { Type = change.IsDelete ? Event.Types.EventType.Delete : Event.Types.EventType.Put, Kv = pair };
         var isCreate = !change.IsDelete && pair.CreateRevision == change.Revision;
-        if (withPrevious && change.PreviousModRevision != 0 && !isCreate && change.Revision - 1 >= CompactedRevision)
+        if (withPrevious && change.PreviousModRevision != 0 && !isCreate && change.Revision - 1 >= (readable ?? CompactedRevision))
         {
             message.PrevKv = change.PreviousModRevision < change.Revision
                 ? FindExactly(key, change.PreviousModRevision)

@@ -16,15 +16,16 @@ namespace Granary.Grains.Tests.Watches;
 public sealed class WatchHubTests
 {
     private static readonly Gen<WatchCreateRequest> Create = Gen.Select(
-        RandomRequests.Key, RandomRequests.RangeEnd, Gen.Int[-6, 4], Gen.Bool, Gen.Bool,
+        RandomRequests.Key, RandomRequests.RangeEnd, Gen.Int[-6, 4], Gen.Bool, Gen.Bool, Gen.Bool,
         Gen.Frequency((6, Gen.Const<FilterType[]>([])), (1, Gen.Const<FilterType[]>([FilterType.Noput])), (1, Gen.Const<FilterType[]>([FilterType.Nodelete]))),
-        (key, end, start, previous, progress, filters) => new WatchCreateRequest
+        (key, end, start, previous, progress, fragment, filters) => new WatchCreateRequest
         {
             Key = key,
             RangeEnd = end,
             StartRevision = start,
             PrevKv = previous,
             ProgressNotify = progress,
+            Fragment = fragment,
             Filters = { filters },
         });
 
@@ -32,6 +33,7 @@ public sealed class WatchHubTests
         (8, RandomRequests.Write.Select(request => (object)new WriteAction(request))),
         (1, Gen.Int[0, 6].Select(back => (object)new CompactAction(back))),
         (1, Gen.Int[1, 4].Select(steps => (object)new ReclaimAction(steps))),
+        (2, Gen.Int[1, 3].Select(changes => (object)new ApplyDeferredAction(changes))),
         (6, Gen.Select(Gen.Int[1, 5], Gen.Frequency((9, Gen.Const(0)), (1, Gen.Int[-3, 3])), (count, skip) => (object)new DeliverAction(count, skip))),
         (3, Gen.Select(Gen.Int[1, 2], Create, (stream, request) => (object)new CreateAction(stream, request, IsRelative: true))),
         (1, Gen.Select(Gen.Int[1, 2], Gen.Int[0, 3], (stream, id) => (object)new CancelAction(stream, id))),
@@ -43,10 +45,10 @@ public sealed class WatchHubTests
 
     [Fact]
     public void Every_watcher_receives_the_filtered_history_from_its_start_revision_and_progress_never_overtakes_it() =>
-        Action.Array[1, 80].Sample(
-            actions =>
+        Gen.Select(Action.Array[1, 80], Gen.Int[1, 6], Gen.Int[1, 6]).Sample(
+            (actions, listedDeletions, changesPerPass) =>
             {
-                using var world = new World();
+                using var world = new World(listedDeletions, changesPerPass);
                 foreach (var action in actions)
                 {
                     world.Do(action);
@@ -55,7 +57,44 @@ public sealed class WatchHubTests
                 world.Settle();
                 world.MustHaveToldAll();
             },
-            iter: 6000, threads: 2, print: actions => string.Join('\n', actions));
+            iter: 6000, threads: 2, print: sample => $"{sample.Item2} {sample.Item3}\n{string.Join('\n', sample.Item1)}");
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Who_is_behind_only_since_a_deletion_was_large_is_told_all_of_it_though_it_is_compacted_at_once(bool isOfLease)
+    {
+        using var world = new World(listedDeletions: 10, changesPerPass: 8);
+        world.Do(new WriteAction(new LeaseGrantRequest { ID = 7, TTL = 100 }));
+        for (var i = 0; i < 100; i++)
+        {
+            world.Do(new WriteAction(new PutRequest { Key = Key($"k{i:D2}"), Value = Key("v"), Lease = isOfLease ? 7 : 0 }));
+        }
+
+        world.Do(new DeliverAction(int.MaxValue, 0));
+        world.Do(new CreateAction(1, new WatchCreateRequest { Key = Key("k2"), RangeEnd = Key("k7"), Fragment = true, PrevKv = true }));
+        world.Do(new CreateAction(1, new WatchCreateRequest { Key = Key("k99") }));
+        world.Do(new CreateAction(1, new WatchCreateRequest { Key = Key("l"), RangeEnd = Key("m") }));
+        world.Do(new CreateAction(2, new WatchCreateRequest { Key = Key("k"), RangeEnd = Key("l") }));
+        world.Do(new WriteAction(isOfLease ? new LeaseRevokeRequest { ID = 7 } : new DeleteRangeRequest { Key = Key("k"), RangeEnd = Key("l") }));
+        world.Do(new WriteAction(new PutRequest { Key = Key("k50"), Value = Key("again") }));
+        world.Do(new DeliverAction(int.MaxValue, 0));
+
+        // Whoever watches elsewhere is not even behind.
+        Assert.Equal(3, world.Owed);
+        world.Do(new CompactAction(0));
+        world.Do(new ApplyDeferredAction(1000));
+        world.Do(new ReclaimAction(1000));
+        world.Settle();
+        Assert.DoesNotContain(world.Received(1).Concat(world.Received(2)), response => response.Canceled);
+        world.MustHaveToldAll();
+        Assert.Equal(51, world.Received(1).Where(response => response.WatchId == 0).Sum(response => response.Events.Count));
+        Assert.Contains(world.Received(1), response => response.Fragment);
+        Assert.DoesNotContain(world.Received(2), response => response.Fragment);
+        world.Do(new ReclaimAction(1000));
+        Assert.Equal(0, world.Owed);
+        Assert.True(world.IsReclaimed);
+    }
 
     [Fact]
     public void Etcd_20221_nothing_below_its_start_revision_reaches_a_watcher_of_the_future_not_even_progress()
@@ -206,6 +245,8 @@ public sealed class WatchHubTests
 
     private sealed record ReclaimAction(int Steps);
 
+    private sealed record ApplyDeferredAction(int Changes);
+
     private sealed record DeliverAction(int Count, int Skip);
 
     // A start revision may be told as a distance to the present, so that past, present and future are all met; 4 means "now".
@@ -226,14 +267,25 @@ public sealed class WatchHubTests
     /// <summary>A hub over a replica, two clients, and what they were sent.</summary>
     private sealed class World : IDisposable
     {
-        private readonly ReplicatedModel _store = new();
-        private readonly WatchHub _hub = new(position: 1, changesPerPass: 4);
+        private readonly ReplicatedModel _store;
+        private readonly WatchHub _hub;
+        private readonly HistoryHold _hold = new(TimeProvider.System);
         private readonly PhysicalCompaction _compaction;
         private readonly Dictionary<int, Client> _clients = new() { [1] = new Client(900), [2] = new Client(1 << 20) };
         private CatchUpPass? _pass;
         private long _cursor = 2;
 
-        public World() => _compaction = new PhysicalCompaction(_store.Replica, 2);
+        public World(int listedDeletions = int.MaxValue - 1, int changesPerPass = 4)
+        {
+            _store = new ReplicatedModel(listedDeletions);
+            _hub = new WatchHub(position: 1, changesPerPass);
+            _compaction = new PhysicalCompaction(_store.Replica, 2);
+            NotePosition();
+        }
+
+        public int Owed => _hub.OwedCount;
+
+        public bool IsReclaimed => _compaction.IsDone;
 
         public List<WatchResponse> Received(int stream) => _clients[stream].Received;
 
@@ -248,11 +300,14 @@ public sealed class WatchHubTests
                     _store.Compact(_store.Model.Revision - compact.Back);
                     break;
                 case ReclaimAction reclaim:
-                    for (var i = 0; i < reclaim.Steps; i++)
+                    for (var i = 0; i < reclaim.Steps && _hold.TryRemove(_store.Replica.State.CompactedRevision); i++)
                     {
                         _compaction.Step();
                     }
 
+                    break;
+                case ApplyDeferredAction apply:
+                    _store.ApplyDeferred(apply.Changes);
                     break;
                 case DeliverAction deliver:
                     Deliver(deliver.Count, deliver.Skip);
@@ -272,14 +327,16 @@ public sealed class WatchHubTests
                     break;
                 case BeginPassAction when _pass is null:
                     _pass = _hub.NextPass();
-                    _pass?.Run(_store.Replica);
+                    _pass?.Run(_store.Replica, _hold);
                     break;
                 case EndPassAction when _pass is not null:
                     _hub.Complete(_pass);
                     _pass = null;
+                    NotePosition();
                     break;
                 case StandStillAction when _hub.Position < _store.Replica.State.Revision:
                     _hub.GoOnWithoutStream(_store.Replica.State.Revision);
+                    NotePosition();
                     break;
                 case ProgressAction { Asked: true } progress:
                     _hub.RequestProgress(progress.Stream, _store.Replica.State.Revision);
@@ -314,8 +371,9 @@ public sealed class WatchHubTests
 
                 while (_hub.NextPass() is { } pass)
                 {
-                    pass.Run(_store.Replica);
+                    pass.Run(_store.Replica, _hold);
                     _hub.Complete(pass);
+                    NotePosition();
                     idle = 0;
                 }
             }
@@ -376,8 +434,12 @@ public sealed class WatchHubTests
                     _cursor = commit.Revision + 1;
                     count--;
                 }
+
+                NotePosition();
             }
         }
+
+        private void NotePosition() => _hold.Note(_hub.Position, _hub.OwedRevision(), _hub.OwedSteps);
 
         private bool Take(int stream)
         {
@@ -399,17 +461,18 @@ public sealed class WatchHubTests
         private void MustHaveTold(Client client, long id, (WatchCreateRequest Request, long Start) created)
         {
             var (request, start) = created;
-            var own = client.Received.Where(response => response.WatchId == id).ToList();
+            var received = Whole(client.Received);
+            var own = received.Where(response => response.WatchId == id).ToList();
             Assert.True(own[0].Created, "the created reply comes first");
             var expected = Expected(request, start).GroupBy(entry => entry.Revision).ToList();
             var next = 0;
             long progress = 0;
             var isCanceled = false;
-            foreach (var response in client.Received.Where(response => (response.WatchId == id && !response.Created) || response.WatchId == -1))
+            foreach (var response in received.Where(response => (response.WatchId == id && !response.Created) || response.WatchId == -1))
             {
                 if (response.WatchId == -1)
                 {
-                    if (client.Received.IndexOf(own[0]) < client.Received.IndexOf(response) && !isCanceled)
+                    if (received.IndexOf(own[0]) < received.IndexOf(response) && !isCanceled)
                     {
                         MustBeTrueProgress(response.Header.Revision);
                     }
@@ -466,6 +529,40 @@ public sealed class WatchHubTests
                 Assert.True(next == expected.Count || expected[next].Key > revision, $"progress {revision} overtook revision {(next < expected.Count ? expected[next].Key : 0)}");
                 progress = Math.Max(progress, revision);
             }
+        }
+
+        /// <summary>Puts fragments together as etcd's client does: those of one response come next to each other.</summary>
+        private static List<WatchResponse> Whole(List<WatchResponse> received)
+        {
+            var whole = new List<WatchResponse>();
+            WatchResponse? parts = null;
+            foreach (var response in received)
+            {
+                if (parts is not null && response is { Canceled: true } && response.WatchId == parts.WatchId)
+                {
+                    // The client has left, or the rest is compacted.
+                    parts = null;
+                }
+
+                Assert.True(parts is null || parts.WatchId == response.WatchId, "another response came between fragments");
+                if (parts is null && !response.Fragment)
+                {
+                    whole.Add(response);
+                    continue;
+                }
+
+                parts ??= new WatchResponse { WatchId = response.WatchId };
+                parts.Header = response.Header;
+                parts.Events.Add(response.Events);
+                if (!response.Fragment)
+                {
+                    whole.Add(parts);
+                    parts = null;
+                }
+            }
+
+            Assert.Null(parts);
+            return whole;
         }
 
         private List<ModelEvent> Expected(WatchCreateRequest request, long start)

@@ -38,6 +38,7 @@ public sealed unsafe class RocksStore : IStore
             Directory.CreateDirectory(options.Directory);
         }
 
+        NativeHeap.Share();
         var cache = Cache.CreateLru((ulong)options.BlockCacheBytes);
         _options = new DbOptions()
             .SetCreateIfMissing()
