@@ -2,7 +2,10 @@ using Granary.Mvcc.Errors;
 
 namespace Granary.Grains.KeyRanges;
 
-/// <summary>Writes in the order in which they came. Bounded in number and bytes, so that a stalled log pushes back on clients.</summary>
+/// <summary>
+/// Writes in the order in which they came. Bounded in number and bytes, so that a stalled log pushes back on clients; the last one may go beyond
+/// the bytes, since a single write may be larger than they are.
+/// </summary>
 internal sealed class WriteQueue(int maxRequests, long maxBytes, int maxBatchBytes)
 {
     private readonly Queue<PendingWrite> _waiting = new();
@@ -13,7 +16,7 @@ internal sealed class WriteQueue(int maxRequests, long maxBytes, int maxBatchByt
     /// <exception cref="EtcdException">The queue is full.</exception>
     public void Enqueue(PendingWrite write)
     {
-        if (_waiting.Count >= maxRequests || _bytes + write.SizeBytes > maxBytes)
+        if (_waiting.Count >= maxRequests || _bytes >= maxBytes)
         {
             throw new EtcdException(EtcdError.TooManyRequests);
         }
