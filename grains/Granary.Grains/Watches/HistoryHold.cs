@@ -1,8 +1,8 @@
 namespace Granary.Grains.Watches;
 
 /// <summary>
-/// Keeps compacted history in the store for watchers that are owed it: those that are behind only since a commit was too large to be delivered.
-/// It is kept for as long as they get on.
+/// Keeps compacted history in the store for watchers that are owed it: those that are behind only since a commit was too large to be delivered, or
+/// was not delivered. It is kept for as long as they get on.
 /// </summary>
 public sealed class HistoryHold(TimeProvider time)
 {

@@ -33,7 +33,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     private readonly List<List<Watcher>> _matches = [];
     private readonly List<Watcher> _touched = [];
 
-    // Those behind since a commit was too large to be delivered.
+    // Those behind since a commit was too large to be delivered, or was not delivered.
     private readonly HashSet<Watcher> _owed = [];
 
     /// <summary>The last revision that was delivered to all who are in the live group.</summary>
@@ -216,7 +216,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         }
     }
 
-    /// <summary>How many are behind since a commit was too large to be delivered.</summary>
+    /// <summary>How many are owed what they have not been told of.</summary>
     public int OwedCount => _owed.Count;
 
     /// <summary>Grows whenever somebody has got a part of what is owed.</summary>
@@ -378,14 +378,20 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
 
         foreach (var watcher in _matches.SelectMany(static group => group).Where(watcher => watcher.Next <= revision).Distinct().ToList())
         {
-            watcher.Place = new EventPlace(revision);
-            watcher.IsOwed = true;
-            _owed.Add(watcher);
-            Move(watcher, WatcherState.Unsynced);
-            _behind.Enqueue(watcher);
+            Owe(watcher, revision);
         }
 
         _matches.Clear();
+    }
+
+    /// <summary>A watcher leaves the live group, not for lack of room at its client: so it is owed what comes next.</summary>
+    private void Owe(Watcher watcher, long next)
+    {
+        watcher.Place = new EventPlace(next);
+        watcher.IsOwed = true;
+        _owed.Add(watcher);
+        Move(watcher, WatcherState.Unsynced);
+        _behind.Enqueue(watcher);
     }
 
     private void LeaveGapTo(long revision)
@@ -396,9 +402,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             {
                 if (watcher.State == WatcherState.Synced && watcher.Next < revision)
                 {
-                    watcher.Place = new EventPlace(Math.Max(watcher.Next, Position + 1));
-                    Move(watcher, WatcherState.Unsynced);
-                    _behind.Enqueue(watcher);
+                    Owe(watcher, Math.Max(watcher.Next, Position + 1));
                 }
             }
         }

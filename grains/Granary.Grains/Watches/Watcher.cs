@@ -48,7 +48,7 @@ internal sealed class Watcher
     /// <summary>The first revision that it has not been told of to its end. Nothing below it is ever sent.</summary>
     public long Next => Place.Revision;
 
-    /// <summary>Whether it is behind only since a commit was too large to be delivered: so it is to get everything since then.</summary>
+    /// <summary>Whether it is behind only since a commit was too large to be delivered, or was not: so it is to get everything since then.</summary>
     public bool IsOwed { get; set; }
 
     /// <summary>Whether it was told of a part of the revision <see cref="Next"/>, as a fragment.</summary>
