@@ -7,12 +7,18 @@ namespace Granary.Storage.Replicas;
 /// <summary>The keys of a bulk deletion that the store has not done with, in their order: those whose pair it still shows, and those whose pair has left.</summary>
 internal sealed class DeferredCursor : IDisposable
 {
+    // How many pairs are passed one by one to the pair of the next attached key, before it is looked up.
+    private const int MaxSteps = 8;
+
     private readonly DeferredDeletion _deletion;
-    private readonly IStoreSnapshot _snapshot;
     private readonly IReadOnlyList<DeferredDeletion> _deferred;
 
     // Over the pairs of the range, or over the keys that are attached to the lease.
     private readonly IStoreCursor _stored;
+
+    // Over the pairs, beside the keys of the lease: both come in key order, so that most pairs are a step away.
+    private readonly IStoreCursor? _pairs;
+    private bool _pairsLeft;
     private ImmutableSortedDictionary<ByteString, long>.Enumerator _moved;
 
     // The next key of either, null when there is none left.
@@ -28,7 +34,6 @@ internal sealed class DeferredCursor : IDisposable
     public DeferredCursor(DeferredDeletion deletion, ByteString position, IStoreSnapshot snapshot, IReadOnlyList<DeferredDeletion> deferred)
     {
         _deletion = deletion;
-        _snapshot = snapshot;
         _deferred = deferred;
         if (deletion.Deletion.Keys is { } keys)
         {
@@ -40,6 +45,8 @@ internal sealed class DeferredCursor : IDisposable
             var start = new ByteWriter();
             LeaseKey.Write(start, deletion.Deletion.Lease, position.Span);
             _stored = snapshot.Scan(Family.LeaseKeys, start.Written, LeaseKey.Behind(deletion.Deletion.Lease));
+            _pairs = snapshot.Scan(Family.Latest, position.Span, null);
+            _pairsLeft = _pairs.MoveNext();
         }
 
         _moved = deletion.Moved.GetEnumerator();
@@ -83,6 +90,7 @@ internal sealed class DeferredCursor : IDisposable
     public void Dispose()
     {
         _stored.Dispose();
+        _pairs?.Dispose();
         _moved.Dispose();
     }
 
@@ -110,11 +118,23 @@ internal sealed class DeferredCursor : IDisposable
         _storedKey = null;
     }
 
-    private bool ReadNewest(ReadOnlySpan<byte> key) => _snapshot.Read(Family.Latest, key, this, static (stored, self) =>
+    /// <summary>Goes on to the pair of an attached key; false if it has none.</summary>
+    private bool ReadNewest(ReadOnlySpan<byte> key)
     {
-        (self._storedModRevision, self._storedLease) = PairCodec.ReadModRevisionAndLease(stored);
-        return self;
-    }) is not null;
+        for (var steps = 0; _pairsLeft; steps++)
+        {
+            var order = _pairs!.Key.SequenceCompareTo(key);
+            if (order >= 0)
+            {
+                (_storedModRevision, _storedLease) = order == 0 ? PairCodec.ReadModRevisionAndLease(_pairs.Value) : default;
+                return order == 0;
+            }
+
+            _pairsLeft = steps < MaxSteps ? _pairs.MoveNext() : _pairs.Seek(key);
+        }
+
+        return false;
+    }
 
     private bool IsOwn(ReadOnlySpan<byte> key, long modRevision, long lease) =>
         DeferredDeletion.Find(_deferred, key, modRevision, lease) is >= 0 and var at

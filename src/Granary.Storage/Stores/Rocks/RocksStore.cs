@@ -61,7 +61,11 @@ public sealed unsafe class RocksStore : IStore
                 .SetBlockSize(8 << 10);
             if (family is Family.Latest)
             {
-                table.SetFilterPolicy(BloomFilterPolicy.Create(10, false));
+                // In partitions: the filter of a file with millions of small keys, as one block, would be larger than a shard of the cache
+                // is, and read again for every pair that is looked up.
+                table.SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetIndexType(BlockBasedTableIndexType.TwoLevelIndex);
+                Native.Instance.rocksdb_block_based_options_set_partition_filters(table.Handle, 1);
+                Native.Instance.rocksdb_block_based_options_set_pin_top_level_index_and_filter(table.Handle, 1);
             }
 
             families.Add(new ColumnFamilies.Descriptor(Name(family), new ColumnFamilyOptions()
