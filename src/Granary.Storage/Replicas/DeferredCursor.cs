@@ -124,10 +124,15 @@ internal sealed class DeferredCursor : IDisposable
         for (var steps = 0; _pairsLeft; steps++)
         {
             var order = _pairs!.Key.SequenceCompareTo(key);
-            if (order >= 0)
+            if (order == 0)
             {
-                (_storedModRevision, _storedLease) = order == 0 ? PairCodec.ReadModRevisionAndLease(_pairs.Value) : default;
-                return order == 0;
+                (_storedModRevision, _storedLease) = PairCodec.ReadModRevisionAndLease(_pairs.Value);
+                return true;
+            }
+
+            if (order > 0)
+            {
+                return false;
             }
 
             _pairsLeft = steps < MaxSteps ? _pairs.MoveNext() : _pairs.Seek(key);

@@ -65,7 +65,6 @@ public sealed unsafe class RocksStore : IStore
                 // is, and read again for every pair that is looked up.
                 table.SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetIndexType(BlockBasedTableIndexType.TwoLevelIndex);
                 Native.Instance.rocksdb_block_based_options_set_partition_filters(table.Handle, 1);
-                Native.Instance.rocksdb_block_based_options_set_pin_top_level_index_and_filter(table.Handle, 1);
             }
 
             families.Add(new ColumnFamilies.Descriptor(Name(family), new ColumnFamilyOptions()
