@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Granary.Model;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Storage.Replicas;
@@ -31,7 +32,7 @@ internal sealed class ReplicatedModel : IDisposable
         var evaluation = new BatchEvaluation(view, decidesLarge: true, _listedDeletions);
         try
         {
-            evaluation.Write(request, CancellationToken.None);
+            evaluation.Write(request, Caller.Server, CancellationToken.None);
             Model.Write(request);
         }
         catch (EtcdException)

@@ -1,6 +1,7 @@
 using CsCheck;
 using Google.Protobuf;
 using Granary.Model;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 
@@ -16,7 +17,7 @@ public sealed class BatchEvaluationTests
             for (var i = 0; i < batches.Length; i++)
             {
                 var evaluation = new BatchEvaluation(new ModelView(model));
-                var answers = batches[i].Select(request => Outcome.Of(() => evaluation.Write(request, default))).ToList();
+                var answers = batches[i].Select(request => Outcome.Of(() => evaluation.Write(request, Caller.Server, default))).ToList();
                 var first = model.Revision + 1;
                 var before = model.History.Count;
                 for (var j = 0; j < batches[i].Length; j++)
@@ -62,7 +63,7 @@ public sealed class BatchEvaluationTests
             {
                 if (!RandomRequests.NamesRevision(request, first, long.MaxValue))
                 {
-                    Assert.Equal(Outcome.Of(() => model.Write(request)), Outcome.Of(() => evaluation.Write(request, default)));
+                    Assert.Equal(Outcome.Of(() => model.Write(request)), Outcome.Of(() => evaluation.Write(request, Caller.Server, default)));
                 }
             }
 
@@ -97,7 +98,7 @@ public sealed class BatchEvaluationTests
             var newest = new Dictionary<ByteString, string>();
             foreach (var request in requests)
             {
-                Outcome.Of(() => evaluation.Write(request, default));
+                Outcome.Of(() => evaluation.Write(request, Caller.Server, default));
             }
 
             foreach (var effect in evaluation.Commits.SelectMany(commit => commit))
@@ -196,7 +197,7 @@ public sealed class BatchEvaluationTests
     {
         try
         {
-            return (evaluation.Write(request, default), null);
+            return (evaluation.Write(request, Caller.Server, default), null);
         }
         catch (Errors.EtcdException exception)
         {

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Granary.Model;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -19,10 +20,14 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
 
     public IReadOnlyList<AlarmType> Alarms { get; init; } = [];
 
+    public AuthState Auth { get; init; } = AuthState.Initial;
+
     public bool HasLease(long id) => _leases.Contains(id);
 
     public IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue) =>
         [.. store.PairsAt(Revision).Where(pair => pair.Lease == lease).Select(pair => pair.Key).Take(max)];
+
+    public ByteString? NextAttached(long lease, ByteString from) => AttachedKeys(lease).FirstOrDefault(key => KeyRange.Compare(key, from) >= 0);
 
     public bool HasVeryManyAttached(long lease) => false;
 

@@ -1,6 +1,7 @@
 using CsCheck;
 using Google.Protobuf;
 using Granary.Model;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -372,7 +373,7 @@ public abstract partial class ReplicaTests(bool onDisk)
                     continue;
                 }
 
-                var answer = Outcome.Of(() => evaluation.Write(request, TestContext.Current.CancellationToken));
+                var answer = Outcome.Of(() => evaluation.Write(request, Caller.Server, TestContext.Current.CancellationToken));
                 Assert.Equal(Outcome.Of(() => Model.Write(request)), answer);
             }
 

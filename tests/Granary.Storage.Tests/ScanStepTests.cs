@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Granary.Model;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -103,7 +104,7 @@ public sealed class ScanStepTests : IDisposable
     {
         using var view = _replica.View();
         var evaluation = new BatchEvaluation(view);
-        evaluation.Write(request, Stop);
+        evaluation.Write(request, Caller.Server, Stop);
         _log.Apply(evaluation);
     }
 }

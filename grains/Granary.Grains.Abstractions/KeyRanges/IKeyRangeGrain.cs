@@ -1,3 +1,4 @@
+using Granary.Mvcc.Auth;
 using Granary.Protos;
 
 namespace Granary.Grains.KeyRanges;
@@ -10,21 +11,21 @@ namespace Granary.Grains.KeyRanges;
 public interface IKeyRangeGrain : IGrainWithStringKey
 {
     [Alias("Put")]
-    ValueTask<PutResponse> Put(PutRequest request, CancellationToken cancellationToken);
+    ValueTask<PutResponse> Put(PutRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     [Alias("DeleteRange")]
-    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
+    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     [Alias("Txn")]
-    ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
+    ValueTask<TxnResponse> Txn(TxnRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     /// <summary>Writes a lease. Any range can: the log knows if another one was first.</summary>
     [Alias("Grant")]
-    ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken);
+    ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     /// <summary>Ends a lease and deletes its keys at one revision. Only where the range is the only one.</summary>
     [Alias("Revoke")]
-    ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken);
+    ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     /// <summary>Stops the range between two batches, for one who writes to several ranges. Returns once nothing is in flight.</summary>
     /// <param name="latch">Names the holder; it was opened in the latch table of this term.</param>

@@ -1,3 +1,4 @@
+using Granary.Mvcc.Auth;
 using Granary.Protos;
 
 namespace Granary.Grains.KeyRanges;
@@ -9,15 +10,15 @@ namespace Granary.Grains.KeyRanges;
 public interface IKeyspaceGrain : IGrainWithStringKey
 {
     [Alias("DeleteRange")]
-    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
+    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     [Alias("Txn")]
-    ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
+    ValueTask<TxnResponse> Txn(TxnRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     /// <summary>Ends a lease and deletes its keys at one revision, whichever ranges they are in.</summary>
     [Alias("Revoke")]
-    ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken);
+    ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     [Alias("Compact")]
-    ValueTask<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken);
+    ValueTask<CompactionResponse> Compact(CompactionRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 }

@@ -1,3 +1,4 @@
+using Granary.Mvcc.Auth;
 using Granary.Protos;
 
 namespace Granary.Grains.Watches;
@@ -9,9 +10,13 @@ namespace Granary.Grains.Watches;
 [Alias("Granary.IWatchHubGrain")]
 public interface IWatchHubGrain : IGrainWithStringKey
 {
-    /// <summary>Creates a watcher on a stream; the reply says whether.</summary>
+    /// <summary>Creates a watcher on a stream, if its caller may read what it watches; the reply says whether.</summary>
     [Alias("Create")]
-    ValueTask Create(long stream, WatchCreateRequest request);
+    ValueTask Create(long stream, WatchCreateRequest request, [Immutable] Caller caller);
+
+    /// <summary>Replies that a watcher was not created, and why.</summary>
+    [Alias("Refuse")]
+    ValueTask Refuse(long stream, string reason);
 
     /// <summary>Cancels a watcher. There is no reply when the stream has none of this id.</summary>
     [Alias("Cancel")]

@@ -1,4 +1,5 @@
 using Granary.Grains.KeyRanges;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Storage.Replicas;
@@ -90,7 +91,7 @@ public sealed partial class AutoCompaction(
         try
         {
             await grains.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(replica.State.Term))
-                .Compact(new CompactionRequest { Revision = revision }, CancellationToken.None);
+                .Compact(new CompactionRequest { Revision = revision }, Caller.Server, CancellationToken.None);
         }
         catch (EtcdException exception) when (exception.Error == EtcdError.Compacted)
         {

@@ -5,6 +5,7 @@ using Granary.Grains.Hosting;
 using Granary.Grains.Placement;
 using Granary.Grains.Tracing;
 using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
@@ -82,20 +83,20 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         await _pump;
     }
 
-    public async ValueTask<PutResponse> Put(PutRequest request, CancellationToken cancellationToken) =>
-        (PutResponse)await Submit(request, request.Key.Length + request.Value.Length, cancellationToken);
+    public async ValueTask<PutResponse> Put(PutRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (PutResponse)await Submit(request, caller, request.Key.Length + request.Value.Length, cancellationToken);
 
-    public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        (DeleteRangeResponse)await Submit(request, request.Key.Length + request.RangeEnd.Length, cancellationToken);
+    public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (DeleteRangeResponse)await Submit(request, caller, request.Key.Length + request.RangeEnd.Length, cancellationToken);
 
-    public async ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) =>
-        (TxnResponse)await Submit(request, request.CalculateSize(), cancellationToken, KeyRangeMetrics.Txns);
+    public async ValueTask<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (TxnResponse)await Submit(request, caller, request.CalculateSize(), cancellationToken, KeyRangeMetrics.Txns);
 
-    public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
-        (LeaseGrantResponse)await Submit(request, request.CalculateSize(), cancellationToken);
+    public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (LeaseGrantResponse)await Submit(request, caller, request.CalculateSize(), cancellationToken);
 
-    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
-        (LeaseRevokeResponse)await Submit(request, request.CalculateSize(), cancellationToken);
+    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (LeaseRevokeResponse)await Submit(request, caller, request.CalculateSize(), cancellationToken);
 
     public async ValueTask Latch(Guid latch, CancellationToken cancellationToken)
     {
@@ -117,9 +118,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         return default;
     }
 
-    private async Task<IMessage> Submit(IMessage request, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null)
+    private async Task<IMessage> Submit(IMessage request, Caller caller, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
-        using var write = new PendingWrite(request, sizeBytes, GrainTrace.Caller(), cancellationToken);
+        using var write = new PendingWrite(request, caller, sizeBytes, GrainTrace.Caller(), cancellationToken);
         _waiting.Enqueue(write);
         PumpIfIdle();
         KeyRangeMetrics.ActiveCalls.Add(1);
@@ -254,9 +255,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 {
                     (large ??= []).Add(write);
                 }
-                else if (write.Caller != default)
+                else if (write.Trace != default)
                 {
-                    (sampled ??= []).Add(write.Caller);
+                    (sampled ??= []).Add(write.Trace);
                 }
             }
 
@@ -384,7 +385,7 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     {
         var state = large.View.State;
         var batch = new CommitBatch(
-            large.Evaluation, state.AppliedIndex, _term, state.Ranges!.Version, null, large.Write.Caller == default ? [] : [large.Write.Caller]);
+            large.Evaluation, state.AppliedIndex, _term, state.Ranges!.Version, null, large.Write.Trace == default ? [] : [large.Write.Trace]);
         if (await log.Append(batch) != AppendOutcome.Committed)
         {
             return false;

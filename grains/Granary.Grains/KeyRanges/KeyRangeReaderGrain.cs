@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Granary.Grains.Tracing;
+using Granary.Mvcc.Auth;
+using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Storage.Replicas;
@@ -20,7 +22,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
     // Of one chunk of a stream.
     private const int EntriesPerTurn = 4096;
 
-    public ValueTask<RangeResponse?> Range(RangeRequest request, AnswerShare? share, CancellationToken cancellationToken)
+    public ValueTask<RangeResponse?> Range(RangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
         using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
@@ -29,6 +31,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
         var goesOn = false;
         try
         {
+            EtcdException.ThrowIf(AccessRules.Check(view, caller, request));
             evaluation = new RangeEvaluation(request, view);
             if (evaluation.Step(EntriesPerStep))
             {
@@ -50,13 +53,14 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
         return new(GoOn(view, evaluation, share, start, cancellationToken));
     }
 
-    public ValueTask<RangeChunk> ReadChunk(RangeRequest request, ByteString from, int maxPairs, CancellationToken cancellationToken)
+    public ValueTask<RangeChunk> ReadChunk(RangeRequest request, Caller caller, ByteString from, int maxPairs, CancellationToken cancellationToken)
     {
         var view = replica.View();
         ChunkEvaluation? evaluation = null;
         var goesOn = false;
         try
         {
+            EtcdException.ThrowIf(AccessRules.Check(view, caller, request));
             evaluation = new ChunkEvaluation(view, request, from, maxPairs);
             if (evaluation.Step(EntriesPerTurn))
             {
@@ -76,7 +80,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
         return new(GoOn(evaluation, cancellationToken));
     }
 
-    public ValueTask<TxnResponse?> Txn(TxnRequest request, AnswerShare? share, CancellationToken cancellationToken)
+    public ValueTask<TxnResponse?> Txn(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
         using var span = GrainTrace.StartWork("evaluate", GrainTrace.Caller());
         return IsShort(request) ? new(Evaluate()) : new(Scan(Evaluate, cancellationToken));
@@ -87,6 +91,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
             try
             {
                 using var view = replica.View();
+                EtcdException.ThrowIf(AccessRules.Check(view, caller, request));
                 var response = new BatchEvaluation(view) { OnRead = more => MustHaveRoom(share, bytes += more) }.Txn(request, cancellationToken);
                 KeyRangeMetrics.Txns.Add(1);
                 share?.EndReading();
@@ -99,11 +104,12 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
         }
     }
 
-    public ValueTask<IReadOnlyList<ByteString>?> AttachedKeys(long lease, AnswerShare? share, CancellationToken cancellationToken) =>
+    public ValueTask<IReadOnlyList<ByteString>?> AttachedKeys(long lease, Caller caller, AnswerShare? share, CancellationToken cancellationToken) =>
         new(Scan(
             () =>
             {
                 using var view = replica.View();
+                EtcdException.ThrowIf(Access.Of(view.Auth, caller).ReadAttached(view, lease));
                 var keys = new List<ByteString>();
                 var bytes = 0L;
                 foreach (var key in view.Attached(lease, cancellationToken))

@@ -4,6 +4,7 @@ using Granary.Grains.Hosting;
 using Granary.Grains.Placement;
 using Granary.Grains.Tracing;
 using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
@@ -23,16 +24,16 @@ internal sealed class KeyspaceGrain(
 {
     private const int MaxRefusals = 100;
 
-    public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        (DeleteRangeResponse)await Coordinate(request, () => RangesTouched.By(request, Ranges), cancellationToken);
+    public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (DeleteRangeResponse)await Coordinate(request, caller, () => RangesTouched.By(request, Ranges), cancellationToken);
 
-    public async ValueTask<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) =>
-        (TxnResponse)await Coordinate(request, () => RangesTouched.By(request, Ranges), cancellationToken, KeyRangeMetrics.Txns);
+    public async ValueTask<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (TxnResponse)await Coordinate(request, caller, () => RangesTouched.By(request, Ranges), cancellationToken, KeyRangeMetrics.Txns);
 
-    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
-        (LeaseRevokeResponse)await Coordinate(request, () => RangesOf(request.ID), cancellationToken);
+    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, Caller caller, CancellationToken cancellationToken) =>
+        (LeaseRevokeResponse)await Coordinate(request, caller, () => RangesOf(request.ID), cancellationToken);
 
-    public async ValueTask<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
+    public async ValueTask<CompactionResponse> Compact(CompactionRequest request, Caller caller, CancellationToken cancellationToken)
     {
         if (replica.State.HasAlarm(AlarmType.Corrupt))
         {
@@ -41,7 +42,7 @@ internal sealed class KeyspaceGrain(
 
         try
         {
-            await log.Compact(request.Revision);
+            await log.Compact(request.Revision, caller);
             compaction.Wake();
         }
         catch (EtcdException exception) when (exception.Error == EtcdError.Compacted && request.Physical)
@@ -61,10 +62,10 @@ internal sealed class KeyspaceGrain(
     private RangeMap Ranges => replica.State.Ranges!;
 
     private async Task<IMessage> Coordinate(
-        IMessage request, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken, Counter<long>? answered = null)
+        IMessage request, Caller caller, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
         var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
-        using var write = new PendingWrite(request, 0, GrainTrace.Caller(), cancellationToken);
+        using var write = new PendingWrite(request, caller, 0, GrainTrace.Caller(), cancellationToken);
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -147,5 +148,5 @@ internal sealed class KeyspaceGrain(
             term,
             view.State.Ranges!.Version,
             () => latches.TryCommit(latch),
-            write.Caller == default ? [] : [write.Caller])) == AppendOutcome.Committed;
+            write.Trace == default ? [] : [write.Trace])) == AppendOutcome.Committed;
 }

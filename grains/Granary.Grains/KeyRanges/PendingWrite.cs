@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 
@@ -14,17 +15,19 @@ internal sealed class PendingWrite : IDisposable
 
     private readonly TaskCompletionSource<IMessage> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly IMessage _request;
+    private readonly Caller _caller;
     private readonly CancellationToken _cancellationToken;
     private readonly CancellationTokenRegistration _registration;
     private int _state;
     private IMessage? _answer;
     private Exception? _error;
 
-    public PendingWrite(IMessage request, int sizeBytes, ActivityContext caller, CancellationToken cancellationToken)
+    public PendingWrite(IMessage request, Caller caller, int sizeBytes, ActivityContext trace, CancellationToken cancellationToken)
     {
         _request = request;
+        _caller = caller ?? throw new ArgumentNullException(nameof(caller), "A write needs to say on whose behalf it is made.");
         SizeBytes = sizeBytes;
-        Caller = caller;
+        Trace = trace;
         _cancellationToken = cancellationToken;
         _registration = cancellationToken.UnsafeRegister(static state => ((PendingWrite)state!).Leave(), this);
     }
@@ -39,7 +42,8 @@ internal sealed class PendingWrite : IDisposable
     /// <summary>How often it was decided beside the batches, in vain.</summary>
     public int Attempts { get; set; }
 
-    public ActivityContext Caller { get; }
+    /// <summary>The trace of the request, if it is sampled.</summary>
+    public ActivityContext Trace { get; }
 
     public Task<IMessage> Completion => _completion.Task;
 
@@ -50,10 +54,10 @@ internal sealed class PendingWrite : IDisposable
     public bool TryDecide(BatchEvaluation evaluation)
     {
         (_answer, _error) = (null, null);
-        using var span = Tracing.GrainTrace.StartWork("evaluate", Caller);
+        using var span = Tracing.GrainTrace.StartWork("evaluate", Trace);
         try
         {
-            _answer = evaluation.Write(_request, _cancellationToken);
+            _answer = evaluation.Write(_request, _caller, _cancellationToken);
         }
         catch (LargeDeletionException)
         {

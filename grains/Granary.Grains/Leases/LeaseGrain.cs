@@ -1,6 +1,7 @@
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Placement;
 using Granary.Grains.Tracing;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Storage.Replicas;
@@ -62,26 +63,29 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
     public ValueTask Start() => default;
 
-    public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken)
+    public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, Caller caller, CancellationToken cancellationToken)
     {
         var effective = request.TTL >= ShortestTtlSeconds ? request : new LeaseGrantRequest { ID = request.ID, TTL = ShortestTtlSeconds };
         cancellationToken.ThrowIfCancellationRequested();
 
         // Whether its caller stays or not: a lease that is granted must run out one day.
-        return await GrantAndTrack(effective).WaitAsync(cancellationToken);
+        return await GrantAndTrack(effective, caller).WaitAsync(cancellationToken);
     }
 
-    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, CancellationToken cancellationToken)
+    public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, Caller caller, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var response = await End(request.ID).WaitAsync(cancellationToken);
+
+        // Never shared with others who wait for the end: they must not be refused, or let in, for what this caller may do.
+        var response = await EndNow(request.ID, caller).WaitAsync(cancellationToken);
         LeaseMetrics.Revoked.Add(1);
-        return response.Clone();
+        return response;
     }
 
-    public async ValueTask<LeaseRenewals> KeepAlive(long[] ids, CancellationToken cancellationToken)
+    public async ValueTask<LeaseRenewals> KeepAlive(long[] ids, Caller caller, CancellationToken cancellationToken)
     {
         var revision = replica.State.Revision;
+        CheckMayRenew(ids, caller);
         var ttls = new long[ids.Length];
         List<Task>? ending = null;
         var renewed = 0;
@@ -112,9 +116,10 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         return new LeaseRenewals(revision, ttls);
     }
 
-    public ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request)
+    public ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request, Caller caller)
     {
         using var view = replica.View();
+        EtcdException.ThrowIf(AccessRules.CheckUser(view.Auth, caller) ?? (request.Keys ? Access.Of(view.Auth, caller).ReadAttached(view, request.ID) : null));
         var response = new LeaseTimeToLiveResponse { Header = new ResponseHeader { Revision = view.Revision }, ID = request.ID, TTL = -1 };
         var granted = view.GrantedTtlSeconds(request.ID);
         if (granted == 0)
@@ -129,12 +134,47 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         return new(response);
     }
 
-    public ValueTask<IReadOnlyList<LeaseRemaining>> Leases() =>
-        new(_timers.All.Select(lease => new LeaseRemaining(lease.Id, _timers.Remaining(lease))).ToArray());
-
-    private async Task<LeaseGrantResponse> GrantAndTrack(LeaseGrantRequest request)
+    public ValueTask<IReadOnlyList<LeaseRemaining>> Leases(Caller caller)
     {
-        var response = await Writer().Grant(request, CancellationToken.None);
+        CheckMayList(caller);
+        return new(_timers.All.Select(lease => new LeaseRemaining(lease.Id, _timers.Remaining(lease))).ToArray());
+    }
+
+    private void CheckMayRenew(long[] ids, Caller caller)
+    {
+        using var view = replica.View();
+        var access = Access.Of(view.Auth, caller);
+        if (access.IsFree)
+        {
+            return;
+        }
+
+        EtcdException.ThrowIf(AccessRules.CheckUser(view.Auth, caller));
+        foreach (var id in ids)
+        {
+            EtcdException.ThrowIf(access.WriteAttached(view, id));
+        }
+    }
+
+    private void CheckMayList(Caller caller)
+    {
+        using var view = replica.View();
+        var access = Access.Of(view.Auth, caller);
+        if (access.IsFree)
+        {
+            return;
+        }
+
+        EtcdException.ThrowIf(AccessRules.CheckUser(view.Auth, caller));
+        foreach (var lease in _timers.All)
+        {
+            EtcdException.ThrowIf(access.ReadAttached(view, lease.Id));
+        }
+    }
+
+    private async Task<LeaseGrantResponse> GrantAndTrack(LeaseGrantRequest request, Caller caller)
+    {
+        var response = await Writer().Grant(request, caller, CancellationToken.None);
         Track(request.ID, request.TTL);
         LeaseMetrics.Granted.Add(1);
         LeaseMetrics.Ttl.Record(request.TTL);
@@ -152,7 +192,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
     {
         if (!_revocations.TryGetValue(id, out var revocation))
         {
-            _revocations.Add(id, revocation = EndNow(id));
+            _revocations.Add(id, revocation = EndShared(id));
         }
 
         return revocation;
@@ -170,16 +210,28 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         }
     }
 
-    private async Task<LeaseRevokeResponse> EndNow(long id)
+    private async Task<LeaseRevokeResponse> EndShared(long id)
     {
         // So that it is in _revocations before it can be taken out of it.
         await Task.Yield();
         try
         {
+            return await EndNow(id, Caller.Server);
+        }
+        finally
+        {
+            _revocations.Remove(id);
+        }
+    }
+
+    private async Task<LeaseRevokeResponse> EndNow(long id, Caller caller)
+    {
+        try
+        {
             var request = new LeaseRevokeRequest { ID = id };
             var response = replica.State.Ranges!.Count == 1
-                ? await Writer().Revoke(request, CancellationToken.None)
-                : await GrainFactory.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(_term)).Revoke(request, CancellationToken.None);
+                ? await Writer().Revoke(request, caller, CancellationToken.None)
+                : await GrainFactory.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(_term)).Revoke(request, caller, CancellationToken.None);
             Forget(id);
             return response;
         }
@@ -187,10 +239,6 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         {
             Forget(id);
             throw;
-        }
-        finally
-        {
-            _revocations.Remove(id);
         }
     }
 

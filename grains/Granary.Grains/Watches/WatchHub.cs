@@ -43,7 +43,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     public void Create(long number, WatchOutlet outlet, WatchCreateRequest request, long storeRevision)
     {
         var stream = Stream(number, outlet);
-        var keys = new KeyRange(request.Key.IsEmpty ? EmptyKeyMeans : request.Key, request.RangeEnd);
+        var keys = KeysOf(request);
         long? id = null;
         var refusal = request.StartRevision < 0 ? EtcdError.Compacted.Text
             : keys.IsEmpty ? "mvcc: watcher range is empty"
@@ -51,7 +51,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             : null;
         if (refusal is not null)
         {
-            Reply(stream, new WatchResponse { WatchId = NoWatcher, Created = true, Canceled = true, CancelReason = refusal }, storeRevision);
+            Refuse(stream, refusal, storeRevision);
             return;
         }
 
@@ -61,6 +61,12 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         WatchMetrics.Watchers.Add(1);
         JoinOrWait(watcher);
     }
+
+    /// <summary>The keys that a watcher is to be told of.</summary>
+    public static KeyRange KeysOf(WatchCreateRequest request) => new(request.Key.IsEmpty ? EmptyKeyMeans : request.Key, request.RangeEnd);
+
+    /// <summary>Replies that a watcher was not created, and why.</summary>
+    public void Refuse(long number, WatchOutlet outlet, string reason, long storeRevision) => Refuse(Stream(number, outlet), reason, storeRevision);
 
     /// <summary>Cancels a watcher at the client's wish; without a reply if there is none.</summary>
     public void Cancel(long number, long id, long storeRevision)
@@ -234,6 +240,9 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
 
         return stream;
     }
+
+    private static void Refuse(WatchStream stream, string reason, long storeRevision) =>
+        Reply(stream, new WatchResponse { WatchId = NoWatcher, Created = true, Canceled = true, CancelReason = reason }, storeRevision);
 
     private static void Reply(WatchStream stream, WatchResponse response, long revision)
     {

@@ -1,4 +1,5 @@
 using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Storage.Replicas;
@@ -58,12 +59,28 @@ internal sealed partial class WatchHubGrain(
         hold.Note(null, null, 0);
     }
 
-    public ValueTask Create(long stream, WatchCreateRequest request)
+    public ValueTask Create(long stream, WatchCreateRequest request, Caller caller)
+    {
+        var state = replica.State;
+        if (WatchAccess.Check(state.Auth, caller, request) is { } error)
+        {
+            return Refuse(stream, WatchAccess.Reason(error));
+        }
+
+        if (streams.Outlet(stream) is { } outlet)
+        {
+            _hub.Create(stream, outlet, request, state.Revision);
+            CatchUpIfIdle();
+        }
+
+        return default;
+    }
+
+    public ValueTask Refuse(long stream, string reason)
     {
         if (streams.Outlet(stream) is { } outlet)
         {
-            _hub.Create(stream, outlet, request, replica.State.Revision);
-            CatchUpIfIdle();
+            _hub.Refuse(stream, outlet, reason, replica.State.Revision);
         }
 
         return default;

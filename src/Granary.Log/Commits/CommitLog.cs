@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Granary.Log.Segments;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
@@ -43,8 +44,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private long _compactedRevision;
     private readonly long _rangeMapVersion;
 
-    // The index of the last alarm that went up or down: what was decided before that is decided anew.
-    private long _alarmsIndex;
+    // The index of the last record that changed what may be written, an alarm or a right: what was decided before that is decided anew.
+    private long _rulesIndex;
+    private AuthState _auth;
 
     // Bytes appended since the replica was last flushed: what a crash would have to replay.
     private long _bytesToReplay;
@@ -64,6 +66,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         BeginTerm();
         _lastRevision = replica.State.Revision;
         _compactedRevision = replica.State.CompactedRevision;
+        _auth = replica.State.Auth;
         _rangeMapVersion = replica.State.Ranges!.Version;
         _thread = new Thread(Run) { IsBackground = true, Name = "granary commit log" };
         _thread.Start();
@@ -90,16 +93,23 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         return pending.Completion.Task;
     }
 
-    public Task Compact(long revision)
+    public Task Compact(long revision, Caller caller)
     {
-        var pending = new PendingCompaction(revision);
+        var pending = new PendingCompaction(revision, caller);
         Enqueue(pending);
         return pending.Completion.Task;
     }
 
-    public Task SetAlarm(AlarmRecord alarm) => AppendAsIs(alarm);
+    public Task SetAlarm(AlarmRecord alarm, Caller caller) => AppendAsIs(alarm, caller);
 
-    public Task SetPeerUrls(PeerUrlsRecord peerUrls) => AppendAsIs(peerUrls);
+    public Task ChangeAuth(Func<AuthState, AuthChange?> decide)
+    {
+        var pending = new PendingAuthChange(decide);
+        Enqueue(pending);
+        return pending.Completion.Task;
+    }
+
+    public Task SetPeerUrls(PeerUrlsRecord peerUrls, Caller caller) => AppendAsIs(peerUrls, caller);
 
     /// <summary>Finishes what waits, puts the replica on stable storage and ends the log: there is nothing to replay afterwards.</summary>
     public void Close()
@@ -130,9 +140,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _records.Dispose();
     }
 
-    private Task AppendAsIs(LogRecord record)
+    private Task AppendAsIs(LogRecord record, Caller caller)
     {
-        var pending = new PendingMemberRecord(record);
+        var pending = new PendingMemberRecord(record, caller);
         Enqueue(pending);
         return pending.Completion.Task;
     }
@@ -274,6 +284,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
         if (group.TrueForAll(static pending => pending.Record is null))
         {
+            group.ForEach(static pending => (pending as PendingAuthChange)?.Commit());
             return;
         }
 
@@ -308,7 +319,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         span?.SetTag("granary.revision", _lastRevision);
         foreach (var pending in group)
         {
-            if (pending.Record is not null)
+            if (pending.Record is not null || pending is PendingAuthChange)
             {
                 pending.Commit();
             }
@@ -348,7 +359,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         switch (pending)
         {
             case PendingCompaction compaction:
-                if (CompactionRules.Check(compaction.Revision, _compactedRevision, _lastRevision) is { } error)
+                if ((AccessRules.CheckAdmin(_auth, compaction.Caller)
+                    ?? CompactionRules.Check(compaction.Revision, _compactedRevision, _lastRevision)) is { } error)
                 {
                     compaction.Fail(new EtcdException(error));
                     return null;
@@ -357,7 +369,16 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 return new CompactionRecord(compaction.Revision);
 
             case PendingMemberRecord member:
+                if (AccessRules.CheckAdmin(_auth, member.Caller) is { } denied)
+                {
+                    member.Fail(new EtcdException(denied));
+                    return null;
+                }
+
                 return member.Content;
+
+            case PendingAuthChange change:
+                return change.Decide(_auth);
 
             case PendingBatch { Batch: var batch } waiting:
                 if (batch.Term != Term)
@@ -375,7 +396,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                 var first = _lastRevision + 1;
                 if (batch.RangeMapVersion != _rangeMapVersion
                     || (batch.Evaluation.ReliesOnFirstRevision && batch.Evaluation.FirstRevision != first)
-                    || batch.EvaluatedAt < _alarmsIndex
+                    || batch.EvaluatedAt < _rulesIndex
                     || !_leases.Hold(batch.Evaluation.Leases, batch.EvaluatedAt)
                     || batch.Fence?.Invoke() is false)
                 {
@@ -396,7 +417,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         switch (record)
         {
             case AlarmRecord:
-                _alarmsIndex = index;
+                _rulesIndex = index;
+                return 0;
+            case AuthRecord auth:
+                _rulesIndex = index;
+                _auth = _auth.With(auth.Change);
                 return 0;
             case CompactionRecord compaction:
                 _compactedRevision = compaction.Revision;
@@ -547,14 +572,49 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         public override void Fail(Exception exception) => Completion.TrySetException(exception);
     }
 
-    private sealed class PendingCompaction(long revision) : PendingSystemRecord
+    private sealed class PendingCompaction(long revision, Caller caller) : PendingSystemRecord
     {
+        public Caller Caller => caller;
+
         public long Revision => revision;
     }
 
-    private sealed class PendingMemberRecord(LogRecord content) : PendingSystemRecord
+    private sealed class PendingMemberRecord(LogRecord content, Caller caller) : PendingSystemRecord
     {
+        public Caller Caller => caller;
+
         public LogRecord Content => content;
+    }
+
+    /// <summary>What it comes to may rest on what is before it in the same group, and be nothing or an error: it is answered behind the group's flush.</summary>
+    private sealed class PendingAuthChange(Func<AuthState, AuthChange?> decide) : PendingSystemRecord
+    {
+        private EtcdException? _refused;
+
+        public AuthRecord? Decide(AuthState state)
+        {
+            try
+            {
+                return decide(state) is { } change ? new AuthRecord(change) : null;
+            }
+            catch (EtcdException exception)
+            {
+                _refused = exception;
+                return null;
+            }
+        }
+
+        public override void Commit()
+        {
+            if (_refused is null)
+            {
+                base.Commit();
+            }
+            else
+            {
+                Fail(_refused);
+            }
+        }
     }
 
     private static partial class Log

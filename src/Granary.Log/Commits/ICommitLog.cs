@@ -1,3 +1,4 @@
+using Granary.Mvcc.Auth;
 using Granary.Storage.Replicas;
 
 namespace Granary.Log.Commits;
@@ -23,13 +24,21 @@ public interface ICommitLog
 
     /// <summary>Compacts to a revision: returns once no older one can be read.</summary>
     /// <exception cref="Mvcc.Errors.EtcdException">The revision is compacted already or in the future, or as for a batch.</exception>
-    Task Compact(long revision);
+    Task Compact(long revision, Caller caller);
 
     /// <summary>Puts an alarm up or down; returns once no write is decided without knowing it.</summary>
     /// <exception cref="Mvcc.Errors.EtcdException">As for a batch.</exception>
-    Task SetAlarm(AlarmRecord alarm);
+    Task SetAlarm(AlarmRecord alarm, Caller caller);
+
+    /// <summary>Changes users, roles or the switch of authentication; returns once no request is decided without knowing it.</summary>
+    /// <param name="decide">
+    /// What the change comes to, given the state behind everything that has its place in the log; null for nothing. It is called once, on
+    /// the log's thread, and what it throws is the outcome.
+    /// </param>
+    /// <exception cref="Mvcc.Errors.EtcdException">As for a batch, or of <paramref name="decide"/>.</exception>
+    Task ChangeAuth(Func<AuthState, AuthChange?> decide);
 
     /// <summary>Notes by which URLs other members reach this one.</summary>
     /// <exception cref="Mvcc.Errors.EtcdException">As for a batch.</exception>
-    Task SetPeerUrls(PeerUrlsRecord peerUrls);
+    Task SetPeerUrls(PeerUrlsRecord peerUrls, Caller caller);
 }

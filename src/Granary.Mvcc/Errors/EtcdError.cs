@@ -47,4 +47,26 @@ public sealed record EtcdError(StatusCode Code, string Text)
         new(StatusCode.Unknown, "etcdserver: re-configuration failed due to not enough started members");
 
     public static readonly EtcdError NoSpace = new(StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded");
+
+    public static readonly EtcdError RootUserNotFound = new(StatusCode.FailedPrecondition, "etcdserver: root user does not exist");
+    public static readonly EtcdError RootRoleNotFound = new(StatusCode.FailedPrecondition, "etcdserver: root user does not have root role");
+    public static readonly EtcdError UserExists = new(StatusCode.FailedPrecondition, "etcdserver: user name already exists");
+    public static readonly EtcdError UserEmpty = new(StatusCode.InvalidArgument, "etcdserver: user name is empty");
+    public static readonly EtcdError UserNotFound = new(StatusCode.FailedPrecondition, "etcdserver: user name not found");
+    public static readonly EtcdError RoleExists = new(StatusCode.FailedPrecondition, "etcdserver: role name already exists");
+    public static readonly EtcdError RoleNotFound = new(StatusCode.FailedPrecondition, "etcdserver: role name not found");
+    public static readonly EtcdError RoleEmpty = new(StatusCode.InvalidArgument, "etcdserver: role name is empty");
+    public static readonly EtcdError AuthFailed = new(StatusCode.InvalidArgument, "etcdserver: authentication failed, invalid user ID or password");
+    public static readonly EtcdError PasswordTooLong = new(StatusCode.Unknown, "bcrypt: password length exceeds 72 bytes");
+    public static readonly EtcdError UserWithoutPassword =
+        new(StatusCode.Unknown, "auth: authentication failed, password was given for no password user");
+
+    public static readonly EtcdError PermissionNotGiven = new(StatusCode.InvalidArgument, "etcdserver: permission not given");
+    public static readonly EtcdError PermissionDenied = new(StatusCode.PermissionDenied, "etcdserver: permission denied");
+    public static readonly EtcdError RoleNotGranted = new(StatusCode.FailedPrecondition, "etcdserver: role is not granted to the user");
+    public static readonly EtcdError PermissionNotGranted = new(StatusCode.FailedPrecondition, "etcdserver: permission is not granted to the role");
+    public static readonly EtcdError AuthNotEnabled = new(StatusCode.FailedPrecondition, "etcdserver: authentication is not enabled");
+    public static readonly EtcdError InvalidAuthToken = new(StatusCode.Unauthenticated, "etcdserver: invalid auth token");
+    public static readonly EtcdError InvalidAuthManagement = new(StatusCode.InvalidArgument, "etcdserver: invalid auth management");
+    public static readonly EtcdError AuthOldRevision = new(StatusCode.InvalidArgument, "etcdserver: revision of auth store is old");
 }

@@ -8,4 +8,13 @@ public sealed class EtcdException(EtcdError error, bool outcomeUnknown = false) 
     public EtcdError Error { get; } = error;
 
     public bool OutcomeUnknown { get; } = outcomeUnknown;
+
+    /// <summary>Throws the error of a check, if there is one.</summary>
+    public static void ThrowIf(EtcdError? error)
+    {
+        if (error is not null)
+        {
+            throw new EtcdException(error);
+        }
+    }
 }

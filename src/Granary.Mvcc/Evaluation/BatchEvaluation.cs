@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Google.Protobuf.Collections;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -67,11 +68,11 @@ public sealed class BatchEvaluation
     /// <summary>Whether nothing was changed: then there is nothing to append.</summary>
     public bool IsIdle => _commits.Count == 0 && _leaseChanges.Count == 0;
 
-    /// <summary>Decides a write of any kind.</summary>
+    /// <summary>Decides a write of any kind, if its caller may make it.</summary>
     /// <exception cref="EtcdException">It is refused.</exception>
-    public IMessage Write(IMessage request, CancellationToken cancellationToken)
+    public IMessage Write(IMessage request, Caller caller, CancellationToken cancellationToken)
     {
-        if (AlarmRules.Check(request, _view) is { } error)
+        if ((AlarmRules.Check(request, _view) ?? AccessRules.Check(_view, caller, request, Leases.NoteRead)) is { } error)
         {
             throw new EtcdException(error);
         }

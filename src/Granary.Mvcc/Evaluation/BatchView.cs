@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
 
@@ -29,6 +30,8 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
 
     public bool HasAlarm(AlarmType kind) => committed.HasAlarm(kind);
 
+    public AuthState Auth => committed.Auth;
+
     public bool HasChanges => _changed.Count + _bulk.Count > 0;
 
     public bool HasLease(long id) => _leases.TryGetValue(id, out var exists) ? exists : committed.HasLease(id);
@@ -47,6 +50,25 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
         attached.AddRange(_changed.Where(entry => entry.Value?.Lease == lease).Select(entry => entry.Key));
         attached.Sort(KeyRange.Compare);
         return attached.Count > max ? attached.GetRange(0, max) : attached;
+    }
+
+    public ByteString? NextAttached(long lease, ByteString from)
+    {
+        var next = _leases.ContainsKey(lease) ? null : committed.NextAttached(lease, from);
+        while (next is not null && (_changed.ContainsKey(next) || IsDeleted(next, lease)))
+        {
+            next = committed.NextAttached(lease, KeyRange.Successor(next));
+        }
+
+        foreach (var (key, pair) in _changed)
+        {
+            if (pair?.Lease == lease && KeyRange.Compare(key, from) >= 0 && (next is null || KeyRange.Compare(key, next) < 0))
+            {
+                next = key;
+            }
+        }
+
+        return next;
     }
 
     public bool HasVeryManyAttached(long lease) => !_leases.ContainsKey(lease) && committed.HasVeryManyAttached(lease);

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
 
@@ -16,11 +17,17 @@ public interface IKeyspaceView
     /// <summary>Whether an alarm of this kind is up in this state.</summary>
     bool HasAlarm(AlarmType kind);
 
+    /// <summary>Users, roles and whether authentication is on, in this state.</summary>
+    AuthState Auth { get; }
+
     /// <summary>Whether a lease exists in this state.</summary>
     bool HasLease(long id);
 
     /// <summary>The keys attached to a lease in this state, in key order, the first <paramref name="max"/> of them.</summary>
     IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue);
+
+    /// <summary>The first key at or behind <paramref name="from"/> that is attached to a lease in this state, or null.</summary>
+    ByteString? NextAttached(long lease, ByteString from);
 
     /// <summary>
     /// Whether it takes more than a moment to find the keys attached to a lease, since there are very many of them, or the store still shows

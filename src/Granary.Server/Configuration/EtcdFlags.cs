@@ -36,7 +36,7 @@ internal static class EtcdFlags
         // What belongs to discovery, to proxies or to users, where those are asked for elsewhere or not at all.
         "discovery-fallback", "discovery-dial-timeout", "discovery-request-timeout", "discovery-keepalive-time", "discovery-keepalive-timeout",
         "proxy-failure-wait", "proxy-refresh-interval", "proxy-dial-timeout", "proxy-write-timeout", "proxy-read-timeout",
-        "auth-token-ttl", "bcrypt-cost", "v2-deprecation",
+        "v2-deprecation",
 
         // Logs.
         "logger", "log-output", "log-outputs", "log-package-levels", "log-rotation-config-json", "warning-apply-duration",

@@ -1,4 +1,5 @@
 using Granary.Grains.Hosting;
+using Granary.Server.Identity;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Server.Configuration;
@@ -54,6 +55,10 @@ internal static class Flags
             (o, v) => o with { CompactionSleepInterval = FlagValues.Duration(v) }),
         .. Renamed("watch-progress-notify-interval", "How often idle watchers that ask for it hear of progress, 100ms at least (default: 10m).",
             (o, v) => o with { WatchProgressNotifyInterval = ProgressInterval(v) }),
+        new("auth-token-ttl", "Seconds for which a simple token is good without being used (default: 300).",
+            (o, v) => o with { AuthTokenTtl = TimeSpan.FromSeconds(FlagValues.PositiveInt(v)) }),
+        new("bcrypt-cost", "What hashing a password costs, 4 to 31: the time doubles with each step (default: 10).",
+            (o, v) => o with { BcryptCost = BcryptCost(v) }),
         new("watch-stream-buffer-bytes", "Events that wait in memory for one slow watch stream; more is read again from history (default: 1048576).",
             (o, v) => o with { WatchStreamBufferBytes = FlagValues.PositiveInt(v) }, IsOwn: true),
         new("answer-memory-bytes", "Memory that large answers may take together; a further one waits its turn (default: 1 GiB, or a quarter of the memory if that is less).",
@@ -98,6 +103,10 @@ internal static class Flags
             : interval < ShortestProgressInterval ? ShortestProgressInterval
             : interval;
     }
+
+    // As etcd does: what bcrypt does not know is the default.
+    private static int BcryptCost(string text) =>
+        FlagValues.Long(text) is >= Passwords.LeastCost and <= Passwords.MostCost and var cost ? (int)cost : Passwords.DefaultCost;
 
     /// <summary>What mode and retention mean together.</summary>
     /// <exception cref="FormatException">The retention is none.</exception>

@@ -1,4 +1,5 @@
 using Granary.Grains.Hosting;
+using Granary.Server.Identity;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Server.Configuration;
@@ -74,6 +75,12 @@ internal sealed record ServerOptions
 
     /// <summary>Keys at which the keyspace of a cluster that is founded now parts into ranges.</summary>
     public IReadOnlyList<string> InitialRangeSplits { get; init; } = [];
+
+    /// <summary>How long a simple token is good for without being used.</summary>
+    public TimeSpan AuthTokenTtl { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>What a new hash of a password costs: the time doubles with each step.</summary>
+    public int BcryptCost { get; init; } = Passwords.DefaultCost;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

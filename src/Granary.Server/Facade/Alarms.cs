@@ -1,4 +1,5 @@
 using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 
@@ -18,14 +19,14 @@ internal sealed class Alarms(Replica replica, ICommitLog log)
         return state.Alarms.Select(alarm => alarm.Clone()).Union(ofDisk).Where(alarm => kind == AlarmType.None || alarm.Alarm == kind);
     }
 
-    public async Task<AlarmMember> Raise(ulong member, AlarmType kind)
+    public async Task<AlarmMember> Raise(ulong member, AlarmType kind, Caller caller)
     {
-        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: true));
+        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: true), caller);
         return new AlarmMember { MemberID = member, Alarm = kind };
     }
 
     /// <summary>Disarms exactly this alarm; null when it is not up.</summary>
-    public async Task<AlarmMember?> Disarm(ulong member, AlarmType kind)
+    public async Task<AlarmMember?> Disarm(ulong member, AlarmType kind, Caller caller)
     {
         var alarm = new AlarmMember { MemberID = member, Alarm = kind };
         if (!replica.State.Alarms.Contains(alarm))
@@ -33,7 +34,7 @@ internal sealed class Alarms(Replica replica, ICommitLog log)
             return null;
         }
 
-        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: false));
+        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: false), caller);
         return alarm;
     }
 }

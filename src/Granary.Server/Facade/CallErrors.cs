@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Grpc.Core;
 
@@ -18,6 +19,19 @@ internal sealed partial class CallErrors(LastingCalls lasting, ILogger<CallError
         if (error is not null)
         {
             throw Of(error);
+        }
+    }
+
+    /// <summary>Makes a check that throws an <see cref="EtcdException"/> outside of any call to a grain.</summary>
+    public static void Run(Func<Caller> check)
+    {
+        try
+        {
+            check();
+        }
+        catch (EtcdException exception)
+        {
+            throw Of(exception.Error);
         }
     }
 

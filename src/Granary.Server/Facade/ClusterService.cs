@@ -1,6 +1,7 @@
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
+using Granary.Server.Identity;
 using Granary.Server.Configuration;
 using Granary.Storage.Replicas;
 using Grpc.Core;
@@ -8,27 +9,35 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Cluster service of a cluster of one member: it is listed, can say by which URLs it is reached, and neither leaves nor takes others in.</summary>
-internal sealed class ClusterService(Replica replica, ICommitLog log, Member member, CallErrors errors, ServerOptions options) : Cluster.ClusterBase
+internal sealed class ClusterService(Callers callers, Replica replica, ICommitLog log, Member member, CallErrors errors, ServerOptions options) : Cluster.ClusterBase
 {
-    public override Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context) =>
-        Task.FromResult(new MemberListResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } });
+    public override Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context)
+    {
+        CallErrors.Run(() => callers.User(context));
+        return Task.FromResult(new MemberListResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } });
+    }
 
     public override Task<MemberAddResponse> MemberAdd(MemberAddRequest request, ServerCallContext context)
     {
         CallErrors.ThrowIf(request.PeerURLs.Count == 0 || !request.PeerURLs.All(IsPeerUrl) ? EtcdError.BadMemberUrls : null);
+        CallErrors.Run(() => callers.Admin(context));
         CallErrors.ThrowIf(request.PeerURLs.Intersect(PeerUrls).Any() ? EtcdError.PeerUrlExists : null);
         throw new RpcException(new Status(StatusCode.Unimplemented, "etcdserver: this server is a cluster of its own and takes no further members"));
     }
 
-    public override Task<MemberRemoveResponse> MemberRemove(MemberRemoveRequest request, ServerCallContext context) =>
+    public override Task<MemberRemoveResponse> MemberRemove(MemberRemoveRequest request, ServerCallContext context)
+    {
+        CallErrors.Run(() => callers.Admin(context));
         throw CallErrors.Of(request.ID == member.Id ? EtcdError.NotEnoughStartedMembers : EtcdError.MemberNotFound);
+    }
 
     public override async Task<MemberUpdateResponse> MemberUpdate(MemberUpdateRequest request, ServerCallContext context)
     {
         try
         {
+            var caller = callers.Admin(context);
             CallErrors.ThrowIf(request.ID == member.Id ? null : EtcdError.MemberNotFound);
-            await log.SetPeerUrls(new PeerUrlsRecord([.. request.PeerURLs]));
+            await log.SetPeerUrls(new PeerUrlsRecord([.. request.PeerURLs]), caller);
             return new MemberUpdateResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } };
         }
         catch (Exception exception)
@@ -37,8 +46,11 @@ internal sealed class ClusterService(Replica replica, ICommitLog log, Member mem
         }
     }
 
-    public override Task<MemberPromoteResponse> MemberPromote(MemberPromoteRequest request, ServerCallContext context) =>
+    public override Task<MemberPromoteResponse> MemberPromote(MemberPromoteRequest request, ServerCallContext context)
+    {
+        CallErrors.Run(() => callers.Admin(context));
         throw CallErrors.Of(request.ID == member.Id ? EtcdError.MemberNotLearner : EtcdError.MemberNotFound);
+    }
 
     private IReadOnlyList<string> PeerUrls => replica.State.PeerUrls ?? options.InitialAdvertisePeerUrls;
 

@@ -1,6 +1,8 @@
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Protos;
 using Granary.Protos.Concurrency;
+using Granary.Server.Identity;
 using Granary.Server.Metrics;
 using Grpc.Core;
 
@@ -8,7 +10,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Election service: the leader is who has the oldest key below the election's name, and the value of that key is what it says.</summary>
 internal sealed class ElectionService(
-    Keyspace keyspace, Watches watches, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Election.ElectionBase
+    Callers callers, Keyspace keyspace, Watches watches, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Election.ElectionBase
 {
     private const string NoLeaderField = "\"leader\" field must be provided";
 
@@ -18,23 +20,24 @@ internal sealed class ElectionService(
         {
             using var ended = lasting.Begin(context);
             var cancellationToken = ended.Token;
-            var lease = await waiting.Lease(request.Lease, cancellationToken);
+            var caller = callers.Of(context);
+            var lease = await waiting.Lease(request.Lease, caller, cancellationToken);
             var key = Waiting.Key(request.Name, lease);
-            var entered = await waiting.Enter(request.Name, key, request.Value, lease, cancellationToken);
+            var entered = await waiting.Enter(request.Name, key, request.Value, lease, caller, cancellationToken);
             var existing = entered.Succeeded ? null : entered.Responses[0].ResponseRange.Kvs[0];
             var createRevision = existing?.CreateRevision ?? entered.Header.Revision;
             try
             {
                 if (existing is not null && !existing.Value.Equals(request.Value))
                 {
-                    await Put(key, createRevision, request.Value, lease, cancellationToken);
+                    await Put(key, createRevision, request.Value, lease, caller, cancellationToken);
                 }
 
-                await waiting.ForTurn(request.Name, createRevision, cancellationToken);
+                await waiting.ForTurn(request.Name, createRevision, caller, cancellationToken);
             }
             catch
             {
-                await Resign(key, createRevision, CancellationToken.None);
+                await Resign(key, createRevision, caller, CancellationToken.None);
                 throw;
             }
 
@@ -55,8 +58,9 @@ internal sealed class ElectionService(
         try
         {
             var leader = request.Leader ?? throw ConcurrencyErrors.Of(NoLeaderField);
-            var lease = await waiting.Lease(leader.Lease, context.CancellationToken);
-            return new ProclaimResponse { Header = await Put(leader.Key, leader.Rev, request.Value, lease, context.CancellationToken) };
+            var caller = callers.Of(context);
+            var lease = await waiting.Lease(leader.Lease, caller, context.CancellationToken);
+            return new ProclaimResponse { Header = await Put(leader.Key, leader.Rev, request.Value, lease, caller, context.CancellationToken) };
         }
         catch (Exception exception)
         {
@@ -68,7 +72,7 @@ internal sealed class ElectionService(
     {
         try
         {
-            var oldest = await keyspace.Range(Waiting.Oldest(request.Name), context.CancellationToken);
+            var oldest = await keyspace.Range(Waiting.Oldest(request.Name), callers.Of(context), context.CancellationToken);
             return oldest.Kvs.Count > 0
                 ? new LeaderResponse { Header = oldest.Header, Kv = oldest.Kvs[0] }
                 : throw ConcurrencyErrors.Of("election: no leader");
@@ -84,10 +88,11 @@ internal sealed class ElectionService(
         using var ended = lasting.Begin(context);
         try
         {
+            var caller = callers.Of(context);
             var responses = responseStream.Metered(context);
             while (true)
             {
-                await ObserveOne(request.Name, responses, ended.Token);
+                await ObserveOne(request.Name, caller, responses, ended.Token);
             }
         }
         catch (Exception exception)
@@ -101,7 +106,7 @@ internal sealed class ElectionService(
         try
         {
             var leader = request.Leader ?? throw ConcurrencyErrors.Of(NoLeaderField);
-            return new ResignResponse { Header = await Resign(leader.Key, leader.Rev, context.CancellationToken) };
+            return new ResignResponse { Header = await Resign(leader.Key, leader.Rev, callers.Of(context), context.CancellationToken) };
         }
         catch (Exception exception)
         {
@@ -109,7 +114,7 @@ internal sealed class ElectionService(
         }
     }
 
-    private async Task<ResponseHeader> Put(ByteString key, long createRevision, ByteString value, long lease, CancellationToken cancellationToken)
+    private async Task<ResponseHeader> Put(ByteString key, long createRevision, ByteString value, long lease, Caller caller, CancellationToken cancellationToken)
     {
         var put = await keyspace.Txn(
             new TxnRequest
@@ -117,11 +122,12 @@ internal sealed class ElectionService(
                 Compare = { Waiting.IsCreatedAt(key, createRevision) },
                 Success = { new RequestOp { RequestPut = new PutRequest { Key = key, Value = value, Lease = lease } } },
             },
+            caller,
             cancellationToken);
         return put.Succeeded ? put.Header : throw ConcurrencyErrors.Of("election: not leader");
     }
 
-    private async Task<ResponseHeader> Resign(ByteString key, long createRevision, CancellationToken cancellationToken)
+    private async Task<ResponseHeader> Resign(ByteString key, long createRevision, Caller caller, CancellationToken cancellationToken)
     {
         var deleted = await keyspace.Txn(
             new TxnRequest
@@ -129,24 +135,25 @@ internal sealed class ElectionService(
                 Compare = { Waiting.IsCreatedAt(key, createRevision) },
                 Success = { new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = key } } },
             },
+            caller,
             cancellationToken);
         return deleted.Header;
     }
 
     /// <summary>Tells of one leader, from its election, which is waited for, until its key is gone.</summary>
-    private async Task ObserveOne(ByteString name, IServerStreamWriter<LeaderResponse> responses, CancellationToken cancellationToken)
+    private async Task ObserveOne(ByteString name, Caller caller, IServerStreamWriter<LeaderResponse> responses, CancellationToken cancellationToken)
     {
-        var oldest = await keyspace.Range(Waiting.Oldest(name), cancellationToken);
+        var oldest = await keyspace.Range(Waiting.Oldest(name), caller, cancellationToken);
         var leader = oldest.Kvs.Count > 0
             ? new LeaderResponse { Header = oldest.Header, Kv = oldest.Kvs[0] }
-            : await First(name, oldest.Header, cancellationToken);
+            : await First(name, oldest.Header, caller, cancellationToken);
         if (leader is null)
         {
             return;
         }
 
         await responses.WriteAsync(leader, cancellationToken);
-        await using var watch = await watches.Watch(new WatchCreateRequest { Key = leader.Kv.Key, StartRevision = leader.Header.Revision + 1 });
+        await using var watch = await watches.Watch(new WatchCreateRequest { Key = leader.Kv.Key, StartRevision = leader.Header.Revision + 1 }, caller);
         while (await watch.Next(cancellationToken) is { } changes)
         {
             foreach (var change in changes.Events)
@@ -161,15 +168,17 @@ internal sealed class ElectionService(
         }
     }
 
-    private async Task<LeaderResponse?> First(ByteString name, ResponseHeader read, CancellationToken cancellationToken)
+    private async Task<LeaderResponse?> First(ByteString name, ResponseHeader read, Caller caller, CancellationToken cancellationToken)
     {
-        await using var watch = await watches.Watch(new WatchCreateRequest
-        {
-            Key = Waiting.Prefix(name),
-            RangeEnd = Waiting.EndOf(Waiting.Prefix(name)),
-            StartRevision = read.Revision + 1,
-            Filters = { WatchCreateRequest.Types.FilterType.Nodelete },
-        });
+        await using var watch = await watches.Watch(
+            new WatchCreateRequest
+            {
+                Key = Waiting.Prefix(name),
+                RangeEnd = Waiting.EndOf(Waiting.Prefix(name)),
+                StartRevision = read.Revision + 1,
+                Filters = { WatchCreateRequest.Types.FilterType.Nodelete },
+            },
+            caller);
         return await watch.Next(cancellationToken) is { } changes
             ? new LeaderResponse { Header = At(read, changes.Events[0].Kv.ModRevision), Kv = changes.Events[0].Kv }
             : null;

@@ -16,6 +16,7 @@ internal static class EtcdServices
         Protos.Concurrency.Election.Descriptor,
         Maintenance.Descriptor,
         Protos.Cluster.Descriptor,
+        Protos.Auth.Descriptor,
         Grpc.Health.V1.Health.Descriptor,
         Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
         Grpc.Reflection.V1.ServerReflection.Descriptor,
@@ -43,6 +44,7 @@ internal static class EtcdServices
         services.AddSingleton<SnapshotCall>();
         services.AddSingleton<MaintenanceService>();
         services.AddSingleton<ClusterService>();
+        services.AddSingleton<AuthService>();
     }
 
     /// <summary>Serves them.</summary>
@@ -55,6 +57,7 @@ internal static class EtcdServices
         app.MapGrpcService<ElectionService>();
         app.MapGrpcService<MaintenanceService>();
         app.MapGrpcService<ClusterService>();
+        app.MapGrpcService<AuthService>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
     }

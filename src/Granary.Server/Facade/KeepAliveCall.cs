@@ -2,13 +2,14 @@ using System.Diagnostics.Metrics;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Leases;
 using Granary.Grains.Tracing;
+using Granary.Mvcc.Auth;
 using Granary.Protos;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
 
 /// <summary>One LeaseKeepAlive rpc: whatever requests have come meanwhile go to their grains together; answers keep the order of the requests.</summary>
-internal sealed class KeepAliveCall(GrainRouter router, Member member)
+internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router, Member member)
 {
     private const int MaxBatch = 1024;
 
@@ -76,6 +77,7 @@ internal sealed class KeepAliveCall(GrainRouter router, Member member)
     private async Task<LeaseRenewals[]> Renew(CancellationToken cancellationToken)
     {
         using var span = GrainTrace.StartCall("ILeaseGrain/KeepAlive");
+        var caller = findCaller();
         var ids = new List<long>?[LeaseGrainKey.Slots];
         foreach (var id in _batch)
         {
@@ -83,6 +85,6 @@ internal sealed class KeepAliveCall(GrainRouter router, Member member)
         }
 
         return await Task.WhenAll(ids.Select((some, slot) =>
-            some is null ? NoneAsked : router.LeaseSlots[slot].KeepAlive([.. some], cancellationToken).AsTask()));
+            some is null ? NoneAsked : router.LeaseSlots[slot].KeepAlive([.. some], caller, cancellationToken).AsTask()));
     }
 }

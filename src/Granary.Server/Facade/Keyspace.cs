@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Granary.Grains.KeyRanges;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
 
@@ -9,19 +10,21 @@ namespace Granary.Server.Facade;
 internal sealed class Keyspace(GrainRouter router, Member member)
 {
     /// <summary>A range whose answer is known to be small.</summary>
-    public Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken) => Range(request, share: null, cancellationToken);
+    public Task<RangeResponse> Range(RangeRequest request, Caller caller, CancellationToken cancellationToken) =>
+        Range(request, caller, share: null, cancellationToken);
 
     /// <param name="request">Checked before.</param>
+    /// <param name="caller">On whose behalf.</param>
     /// <param name="share">Of an answer that may be large.</param>
     /// <param name="cancellationToken">Of the call.</param>
-    public async Task<RangeResponse> Range(RangeRequest request, AnswerShare? share, CancellationToken cancellationToken)
+    public async Task<RangeResponse> Range(RangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
         var reader = router.Reader(request.Key);
-        var response = await reader.Range(request, share, cancellationToken);
+        var response = await reader.Range(request, caller, share, cancellationToken);
         if (response is null)
         {
             await share!.Take(cancellationToken);
-            response = (await reader.Range(request, share, cancellationToken))!;
+            response = (await reader.Range(request, caller, share, cancellationToken))!;
         }
 
         member.Complete(response.Header);
@@ -29,68 +32,69 @@ internal sealed class Keyspace(GrainRouter router, Member member)
     }
 
     /// <summary>The keys that are attached to a lease.</summary>
-    public async Task<IReadOnlyList<ByteString>> AttachedKeys(long lease, AnswerShare share, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ByteString>> AttachedKeys(long lease, Caller caller, AnswerShare share, CancellationToken cancellationToken)
     {
         var reader = router.Reader(KeyRange.All.Start);
-        var keys = await reader.AttachedKeys(lease, share, cancellationToken);
+        var keys = await reader.AttachedKeys(lease, caller, share, cancellationToken);
         if (keys is null)
         {
             await share.Take(cancellationToken);
-            keys = (await reader.AttachedKeys(lease, share, cancellationToken))!;
+            keys = (await reader.AttachedKeys(lease, caller, share, cancellationToken))!;
         }
 
         return keys;
     }
 
-    public async Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
+    public async Task<PutResponse> Put(PutRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        var response = await router.Writer(request.Key).Put(request, cancellationToken);
+        var response = await router.Writer(request.Key).Put(request, caller, cancellationToken);
         member.Complete(response.Header);
         return response;
     }
 
-    public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken)
+    public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken)
     {
         var response = router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range
-            ? await range.DeleteRange(request, cancellationToken)
-            : await router.Keyspace().DeleteRange(request, cancellationToken);
+            ? await range.DeleteRange(request, caller, cancellationToken)
+            : await router.Keyspace().DeleteRange(request, caller, cancellationToken);
         member.Complete(response.Header);
         return response;
     }
 
     /// <summary>A txn whose answer is known to be small.</summary>
-    public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) => Txn(request, share: null, cancellationToken);
+    public Task<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken) =>
+        Txn(request, caller, share: null, cancellationToken);
 
-    /// <inheritdoc cref="Range(RangeRequest, AnswerShare?, CancellationToken)"/>
-    public async Task<TxnResponse> Txn(TxnRequest request, AnswerShare? share, CancellationToken cancellationToken)
+    /// <inheritdoc cref="Range(RangeRequest, Caller, AnswerShare?, CancellationToken)"/>
+    public async Task<TxnResponse> Txn(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
         TxnResponse? response;
         if (IsReadOnly(request))
         {
             var reader = router.Reader(FirstKey(request));
-            response = await reader.Txn(request, share, cancellationToken);
+            response = await reader.Txn(request, caller, share, cancellationToken);
             if (response is null)
             {
                 await share!.Take(cancellationToken);
-                response = (await reader.Txn(request, share, cancellationToken))!;
+                response = (await reader.Txn(request, caller, share, cancellationToken))!;
             }
         }
         else if (router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range)
         {
-            response = await range.Txn(request, cancellationToken);
+            response = await range.Txn(request, caller, cancellationToken);
         }
         else
         {
-            response = await router.Keyspace().Txn(request, cancellationToken);
+            response = await router.Keyspace().Txn(request, caller, cancellationToken);
         }
 
         member.Complete(response.Header);
         return response;
     }
 
-    public async Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
+    public async Task<CompactionResponse> Compact(CompactionRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        var response = await router.Keyspace().Compact(request, cancellationToken);
+        var response = await router.Keyspace().Compact(request, caller, cancellationToken);
         member.Complete(response.Header);
         return response;
     }

@@ -2,6 +2,7 @@ using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
+using Granary.Server.Identity;
 using Granary.Server.Configuration;
 using Granary.Server.Metrics;
 using Grpc.Core;
@@ -10,7 +11,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The KV service: checks the shape of requests and gives them to the keyspace with the call's token.</summary>
 internal sealed class KvService(
-    Keyspace keyspace, GrainRouter router, Member member, RequestSize size, Quota quota, AnswerBudget budget, CallErrors errors, ServerOptions options) : KV.KVBase
+    Callers callers, Keyspace keyspace, GrainRouter router, Member member, RequestSize size, Quota quota, AnswerBudget budget, CallErrors errors, ServerOptions options) : KV.KVBase
 {
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {
@@ -19,7 +20,7 @@ internal sealed class KvService(
         var share = request.RangeEnd.IsEmpty || request.CountOnly ? null : new AnswerShare(budget);
         try
         {
-            var response = await keyspace.Range(request, share, context.CancellationToken);
+            var response = await keyspace.Range(request, callers.Of(context), share, context.CancellationToken);
             LargeAnswers.Hold(context, share);
             return response;
         }
@@ -36,7 +37,7 @@ internal sealed class KvService(
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/ReadChunk");
         try
         {
-            await new RangeStreaming(router, member, options).Run(request, responseStream.Metered(context), context.CancellationToken);
+            await new RangeStreaming(router, member, options).Run(request, callers.Of(context), responseStream.Metered(context), context.CancellationToken);
         }
         catch (Exception exception)
         {
@@ -51,8 +52,9 @@ internal sealed class KvService(
         {
             await quota.Check(request);
             CallErrors.ThrowIf(RequestChecks.Check(request));
+            var caller = callers.Of(context);
             size.Check(request);
-            return await keyspace.Put(request, context.CancellationToken);
+            return await keyspace.Put(request, caller, context.CancellationToken);
         }
         catch (Exception exception)
         {
@@ -63,11 +65,12 @@ internal sealed class KvService(
     public override async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, ServerCallContext context)
     {
         CallErrors.ThrowIf(RequestChecks.Check(request));
-        size.Check(request);
         using var span = GrainTrace.StartCall("IKeyRangeGrain/DeleteRange");
         try
         {
-            return await keyspace.DeleteRange(request, context.CancellationToken);
+            var caller = callers.Of(context);
+            size.Check(request);
+            return await keyspace.DeleteRange(request, caller, context.CancellationToken);
         }
         catch (Exception exception)
         {
@@ -83,6 +86,7 @@ internal sealed class KvService(
         {
             await quota.Check(request);
             CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
+            var caller = callers.Of(context);
             if (Keyspace.IsReadOnly(request))
             {
                 share = new AnswerShare(budget);
@@ -93,7 +97,7 @@ internal sealed class KvService(
                 size.Check(request);
             }
 
-            var response = await keyspace.Txn(request, share, context.CancellationToken);
+            var response = await keyspace.Txn(request, caller, share, context.CancellationToken);
             LargeAnswers.Hold(context, share);
             return response;
         }
@@ -109,7 +113,7 @@ internal sealed class KvService(
         using var span = GrainTrace.StartCall("IKeyspaceGrain/Compact");
         try
         {
-            return await keyspace.Compact(request, context.CancellationToken);
+            return await keyspace.Compact(request, callers.Of(context), context.CancellationToken);
         }
         catch (Exception exception)
         {

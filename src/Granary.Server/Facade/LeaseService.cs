@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
+using Granary.Server.Identity;
 using Granary.Server.Metrics;
 using Grpc.Core;
 
@@ -10,17 +12,18 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Lease service: finds the slot of a lease, calls its grain, completes the answer.</summary>
 internal sealed class LeaseService(
-    GrainRouter router, Keyspace keyspace, AnswerBudget budget, Member member, Quota quota, LastingCalls lasting, CallErrors errors) : Lease.LeaseBase
+    Callers callers, GrainRouter router, Keyspace keyspace, AnswerBudget budget, Member member, Quota quota, LastingCalls lasting, CallErrors errors) : Lease.LeaseBase
 {
     private const long MaxTtlSeconds = 9_000_000_000;
 
     public override async Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context)
     {
-        CallErrors.ThrowIf(request.TTL > MaxTtlSeconds ? EtcdError.LeaseTtlTooLarge : null);
         using var span = GrainTrace.StartCall("ILeaseGrain/Grant");
         try
         {
-            var response = await Grant(request, context.CancellationToken);
+            var caller = callers.User(context);
+            EtcdException.ThrowIf(request.TTL > MaxTtlSeconds ? EtcdError.LeaseTtlTooLarge : null);
+            var response = await Grant(request, caller, context.CancellationToken);
             member.Complete(response.Header);
             return response;
         }
@@ -35,7 +38,7 @@ internal sealed class LeaseService(
         using var span = GrainTrace.StartCall("ILeaseGrain/Revoke");
         try
         {
-            var response = await router.Lease(request.ID).Revoke(request, context.CancellationToken);
+            var response = await router.Lease(request.ID).Revoke(request, callers.User(context), context.CancellationToken);
             member.Complete(response.Header);
             return response;
         }
@@ -53,7 +56,7 @@ internal sealed class LeaseService(
         try
         {
             using var ended = lasting.Begin(context);
-            await new KeepAliveCall(router, member).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
+            await new KeepAliveCall(() => callers.Of(context), router, member).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
         }
         catch (Exception exception) when (CallErrors.IsDeparture(exception, context))
         {
@@ -71,10 +74,11 @@ internal sealed class LeaseService(
         var share = request.Keys ? new AnswerShare(budget) : null;
         try
         {
-            var response = await router.Lease(request.ID).TimeToLive(request);
+            var caller = callers.Of(context);
+            var response = await router.Lease(request.ID).TimeToLive(request, caller);
             if (share is not null && response.TTL >= 0)
             {
-                response.Keys.AddRange(await keyspace.AttachedKeys(request.ID, share, context.CancellationToken));
+                response.Keys.AddRange(await keyspace.AttachedKeys(request.ID, caller, share, context.CancellationToken));
                 LargeAnswers.Hold(context, share);
             }
 
@@ -93,8 +97,9 @@ internal sealed class LeaseService(
         using var span = GrainTrace.StartCall("ILeaseGrain/Leases");
         try
         {
+            var caller = callers.Of(context);
             var response = new LeaseLeasesResponse { Header = member.NewHeader() };
-            var slots = await Task.WhenAll(router.LeaseSlots.Select(static slot => slot.Leases().AsTask()));
+            var slots = await Task.WhenAll(router.LeaseSlots.Select(slot => slot.Leases(caller).AsTask()));
             response.Leases.AddRange(slots
                 .SelectMany(static leases => leases)
                 .OrderBy(static lease => lease.Remaining)
@@ -108,7 +113,7 @@ internal sealed class LeaseService(
     }
 
     /// <summary>Grants a lease, with an id of ours when the request names none.</summary>
-    public async Task<LeaseGrantResponse> Grant(LeaseGrantRequest request, CancellationToken cancellationToken)
+    public async Task<LeaseGrantResponse> Grant(LeaseGrantRequest request, Caller caller, CancellationToken cancellationToken)
     {
         await quota.Check(request);
         while (true)
@@ -116,7 +121,7 @@ internal sealed class LeaseService(
             var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = NewId(), TTL = request.TTL };
             try
             {
-                return await router.Lease(named.ID).Grant(named, cancellationToken);
+                return await router.Lease(named.ID).Grant(named, caller, cancellationToken);
             }
             catch (EtcdException exception) when (exception.Error == EtcdError.LeaseExists && request.ID == 0)
             {

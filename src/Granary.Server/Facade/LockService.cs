@@ -1,13 +1,15 @@
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Protos.Concurrency;
+using Granary.Server.Identity;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
 
 /// <summary>The Lock service: a lock belongs to the oldest key below its name, for as long as that key's lease lives.</summary>
-internal sealed class LockService(Keyspace keyspace, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Protos.Concurrency.Lock.LockBase
+internal sealed class LockService(Callers callers, Keyspace keyspace, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Protos.Concurrency.Lock.LockBase
 {
     public override async Task<LockResponse> Lock(LockRequest request, ServerCallContext context)
     {
@@ -15,16 +17,17 @@ internal sealed class LockService(Keyspace keyspace, Waiting waiting, LastingCal
         {
             using var ended = lasting.Begin(context);
             var cancellationToken = ended.Token;
-            var lease = await waiting.Lease(request.Lease, cancellationToken);
+            var caller = callers.Of(context);
+            var lease = await waiting.Lease(request.Lease, caller, cancellationToken);
             var key = Waiting.Key(request.Name, lease);
             try
             {
-                return await Acquire(request.Name, key, lease, cancellationToken);
+                return await Acquire(request.Name, key, lease, caller, cancellationToken);
             }
             catch
             {
                 // Whoever is not there any more must not be waited for.
-                await keyspace.DeleteRange(new DeleteRangeRequest { Key = key }, CancellationToken.None);
+                await keyspace.DeleteRange(new DeleteRangeRequest { Key = key }, caller, CancellationToken.None);
                 throw;
             }
         }
@@ -43,7 +46,7 @@ internal sealed class LockService(Keyspace keyspace, Waiting waiting, LastingCal
                 throw new EtcdException(EtcdError.EmptyKey);
             }
 
-            var deleted = await keyspace.DeleteRange(new DeleteRangeRequest { Key = request.Key }, context.CancellationToken);
+            var deleted = await keyspace.DeleteRange(new DeleteRangeRequest { Key = request.Key }, callers.Of(context), context.CancellationToken);
             return new UnlockResponse { Header = deleted.Header };
         }
         catch (Exception exception)
@@ -52,17 +55,17 @@ internal sealed class LockService(Keyspace keyspace, Waiting waiting, LastingCal
         }
     }
 
-    private async Task<LockResponse> Acquire(ByteString name, ByteString key, long lease, CancellationToken cancellationToken)
+    private async Task<LockResponse> Acquire(ByteString name, ByteString key, long lease, Caller caller, CancellationToken cancellationToken)
     {
-        var entered = await waiting.Enter(name, key, ByteString.Empty, lease, cancellationToken);
+        var entered = await waiting.Enter(name, key, ByteString.Empty, lease, caller, cancellationToken);
         var createRevision = entered.Succeeded ? entered.Header.Revision : entered.Responses[0].ResponseRange.Kvs[0].CreateRevision;
         if (entered.Responses[1].ResponseRange.Kvs is [var oldest, ..] && oldest.CreateRevision == createRevision)
         {
             return new LockResponse { Header = entered.Header, Key = key };
         }
 
-        await waiting.ForTurn(name, createRevision, cancellationToken);
-        var own = await keyspace.Range(new RangeRequest { Key = key }, cancellationToken);
+        await waiting.ForTurn(name, createRevision, caller, cancellationToken);
+        var own = await keyspace.Range(new RangeRequest { Key = key }, caller, cancellationToken);
         return own.Kvs.Count > 0
             ? new LockResponse { Header = own.Header, Key = key }
             : throw ConcurrencyErrors.Of("mutex: session is expired");

@@ -1,6 +1,7 @@
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
+using Granary.Server.Identity;
 using Granary.Server.Configuration;
 using Granary.Server.Health;
 using Granary.Server.Metrics;
@@ -12,7 +13,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Maintenance service: what this member is like, alarms, checksums, space.</summary>
 internal sealed class MaintenanceService(
-    Replica replica, ICommitLog log, Member member, Alarms alarms, HealthProbe probe, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
+    Callers callers, Replica replica, ICommitLog log, Member member, Alarms alarms, HealthProbe probe, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
     : Maintenance.MaintenanceBase, IDisposable
 {
     // What goes through the whole store is done for one caller at a time.
@@ -22,6 +23,7 @@ internal sealed class MaintenanceService(
 
     public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context)
     {
+        CallErrors.Run(() => callers.User(context));
         var state = replica.State;
         var figures = replica.Store.Figures;
         var status = new StatusResponse
@@ -51,6 +53,7 @@ internal sealed class MaintenanceService(
     {
         try
         {
+            var caller = request.Action == AlarmRequest.Types.AlarmAction.Get ? callers.User(context) : callers.Admin(context);
             var response = new AlarmResponse();
             switch (request.Action)
             {
@@ -58,9 +61,9 @@ internal sealed class MaintenanceService(
                     response.Alarms.AddRange(alarms.Up(request.Alarm));
                     break;
                 case AlarmRequest.Types.AlarmAction.Activate when request.Alarm != AlarmType.None:
-                    response.Alarms.Add(await alarms.Raise(request.MemberID, request.Alarm));
+                    response.Alarms.Add(await alarms.Raise(request.MemberID, request.Alarm, caller));
                     break;
-                case AlarmRequest.Types.AlarmAction.Deactivate when await alarms.Disarm(request.MemberID, request.Alarm) is { } disarmed:
+                case AlarmRequest.Types.AlarmAction.Deactivate when await alarms.Disarm(request.MemberID, request.Alarm, caller) is { } disarmed:
                     response.Alarms.Add(disarmed);
                     break;
                 case AlarmRequest.Types.AlarmAction.Activate or AlarmRequest.Types.AlarmAction.Deactivate:
@@ -83,6 +86,7 @@ internal sealed class MaintenanceService(
     {
         try
         {
+            callers.Admin(context);
             using var view = replica.View();
             var hash = await Alone(() => StateHash.Of(view, view.Revision, context.CancellationToken), context.CancellationToken);
             return new HashResponse { Header = member.Complete(new ResponseHeader { Revision = view.Revision }), Hash = hash };
@@ -98,6 +102,7 @@ internal sealed class MaintenanceService(
     {
         try
         {
+            callers.Admin(context);
             using var view = replica.View();
             var revision = request.Revision == 0 ? view.Revision : Math.Max(request.Revision, 1);
             if (revision > view.Revision)
@@ -130,6 +135,7 @@ internal sealed class MaintenanceService(
     {
         try
         {
+            callers.Admin(context);
             await Alone(
                 () =>
                 {
@@ -149,16 +155,23 @@ internal sealed class MaintenanceService(
         snapshots.Run(responseStream.Metered(context), context);
 
     /// <summary>There is nobody but this member to move to.</summary>
-    public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context) =>
-        request.TargetID == member.Id ? Task.FromResult(new MoveLeaderResponse()) : throw CallErrors.Of(EtcdError.BadLeaderTransferee);
+    public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context)
+    {
+        CallErrors.Run(() => callers.Admin(context));
+        return request.TargetID == member.Id ? Task.FromResult(new MoveLeaderResponse()) : throw CallErrors.Of(EtcdError.BadLeaderTransferee);
+    }
 
     /// <summary>There is no older version of this server that could read what it writes.</summary>
-    public override Task<DowngradeResponse> Downgrade(DowngradeRequest request, ServerCallContext context) => throw CallErrors.Of(request.Action switch
+    public override Task<DowngradeResponse> Downgrade(DowngradeRequest request, ServerCallContext context)
     {
-        DowngradeRequest.Types.DowngradeAction.Cancel => EtcdError.NoInflightDowngrade,
-        not (DowngradeRequest.Types.DowngradeAction.Validate or DowngradeRequest.Types.DowngradeAction.Enable) => EtcdError.UnknownMethod,
-        _ => IsVersion(request.Version) ? EtcdError.InvalidDowngradeTargetVersion : EtcdError.WrongDowngradeVersionFormat,
-    });
+        CallErrors.Run(() => callers.Admin(context));
+        throw CallErrors.Of(request.Action switch
+        {
+            DowngradeRequest.Types.DowngradeAction.Cancel => EtcdError.NoInflightDowngrade,
+            not (DowngradeRequest.Types.DowngradeAction.Validate or DowngradeRequest.Types.DowngradeAction.Enable) => EtcdError.UnknownMethod,
+            _ => IsVersion(request.Version) ? EtcdError.InvalidDowngradeTargetVersion : EtcdError.WrongDowngradeVersionFormat,
+        });
+    }
 
     private async Task<T> Alone<T>(Func<T> work, CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
@@ -66,7 +67,7 @@ internal sealed partial class Quota(
             Log.Exceeded(logger, Interlocked.Read(ref _sizeBytes), options.QuotaBackendBytes);
             try
             {
-                await alarms.Raise(replica.State.MemberId, AlarmType.Nospace);
+                await alarms.Raise(replica.State.MemberId, AlarmType.Nospace, Caller.Server);
             }
             finally
             {

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Server.Configuration;
@@ -14,11 +15,11 @@ internal sealed class RangeStreaming(GrainRouter router, Member member, ServerOp
 {
     private const int FirstChunkPairs = 10;
 
-    public async Task Run(RangeRequest request, IServerStreamWriter<RangeStreamResponse> target, CancellationToken cancellationToken)
+    public async Task Run(RangeRequest request, Caller caller, IServerStreamWriter<RangeStreamResponse> target, CancellationToken cancellationToken)
     {
         if (request.CountOnly)
         {
-            var counted = await router.Reader(request.Key).Range(request, share: null, cancellationToken);
+            var counted = await router.Reader(request.Key).Range(request, caller, share: null, cancellationToken);
             await Send(target, counted!, counted!.Header.Revision, cancellationToken);
             return;
         }
@@ -31,7 +32,7 @@ internal sealed class RangeStreaming(GrainRouter router, Member member, ServerOp
         long storeRevision = 0;
         while (true)
         {
-            var chunk = await router.Reader(from).ReadChunk(pinned, from, (int)Math.Min(pairs, left), cancellationToken);
+            var chunk = await router.Reader(from).ReadChunk(pinned, caller, from, (int)Math.Min(pairs, left), cancellationToken);
             if (storeRevision == 0)
             {
                 storeRevision = chunk.StoreRevision;
@@ -44,7 +45,7 @@ internal sealed class RangeStreaming(GrainRouter router, Member member, ServerOp
             if (chunk.IsLast || left == 0)
             {
                 part.More = !chunk.IsLast;
-                part.Count = chunk.IsLast ? sent : sent + await CountBehind(pinned, part.Kvs[^1].Key, cancellationToken);
+                part.Count = chunk.IsLast ? sent : sent + await CountBehind(pinned, caller, part.Kvs[^1].Key, cancellationToken);
                 await Send(target, part, storeRevision, cancellationToken);
                 return;
             }
@@ -60,12 +61,12 @@ internal sealed class RangeStreaming(GrainRouter router, Member member, ServerOp
         : bytes > options.MaxRequestBytes * 2 ? Math.Max(pairs / 2, 1)
         : pairs;
 
-    private async Task<long> CountBehind(RangeRequest pinned, ByteString last, CancellationToken cancellationToken)
+    private async Task<long> CountBehind(RangeRequest pinned, Caller caller, ByteString last, CancellationToken cancellationToken)
     {
         var rest = pinned.Clone();
         rest.Key = KeyRange.Successor(last);
         rest.CountOnly = true;
-        return (await router.Reader(rest.Key).Range(rest, share: null, cancellationToken))!.Count;
+        return (await router.Reader(rest.Key).Range(rest, caller, share: null, cancellationToken))!.Count;
     }
 
     private Task Send(IServerStreamWriter<RangeStreamResponse> target, RangeResponse part, long revision, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Threading.Channels;
 using Google.Protobuf;
 using Granary.Protos;
+using Granary.Server.Identity;
 using Granary.Server.Configuration;
 using Granary.Storage.Replicas;
 using Granary.Storage.Snapshots;
@@ -14,7 +15,7 @@ namespace Granary.Server.Facade;
 /// call at a time, because that takes memory; then it goes out at the client's pace, holding but temporary files.
 /// </summary>
 internal sealed class SnapshotCall(
-    Replica replica, TemporarySpace space, ServerOptions options, LastingCalls lasting, CallErrors errors) : IDisposable
+    Callers callers, Replica replica, TemporarySpace space, ServerOptions options, LastingCalls lasting, CallErrors errors) : IDisposable
 {
     private const int BlobBytes = 64 << 10;
 
@@ -28,6 +29,7 @@ internal sealed class SnapshotCall(
         using var ends = lasting.Begin(context);
         try
         {
+            callers.Admin(context);
             using var export = await Gather(ends.Token);
             await Send(export, target, ends.Token);
         }

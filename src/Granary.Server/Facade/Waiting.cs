@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
 
@@ -15,14 +16,14 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
     private const long OwnLeaseSeconds = 60;
 
     /// <summary>The lease to use: the one that is given, renewed once as a session does when it starts, or a new one that nobody renews.</summary>
-    public async Task<long> Lease(long given, CancellationToken cancellationToken)
+    public async Task<long> Lease(long given, Caller caller, CancellationToken cancellationToken)
     {
         if (given == 0)
         {
-            return (await leaseService.Grant(new LeaseGrantRequest { TTL = OwnLeaseSeconds }, cancellationToken)).ID;
+            return (await leaseService.Grant(new LeaseGrantRequest { TTL = OwnLeaseSeconds }, caller, cancellationToken)).ID;
         }
 
-        await router.Lease(given).KeepAlive([given], cancellationToken);
+        await router.Lease(given).KeepAlive([given], caller, cancellationToken);
         return given;
     }
 
@@ -33,7 +34,7 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
         lease < 0 ? "-" + ((ulong)-lease).ToString("x", CultureInfo.InvariantCulture) : lease.ToString("x", CultureInfo.InvariantCulture)));
 
     /// <summary>Puts the key if it is not there; answers the txn's two ops: the put or what is there, and the oldest key below the name.</summary>
-    public Task<TxnResponse> Enter(ByteString name, ByteString key, ByteString value, long lease, CancellationToken cancellationToken)
+    public Task<TxnResponse> Enter(ByteString name, ByteString key, ByteString value, long lease, Caller caller, CancellationToken cancellationToken)
     {
         var oldest = new RequestOp { RequestRange = Oldest(name) };
         return keyspace.Txn(
@@ -43,6 +44,7 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
                 Success = { new RequestOp { RequestPut = new PutRequest { Key = key, Value = value, Lease = lease } }, oldest },
                 Failure = { new RequestOp { RequestRange = new RangeRequest { Key = key } }, oldest },
             },
+            caller,
             cancellationToken);
     }
 
@@ -67,7 +69,7 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
     public static ByteString EndOf(ByteString prefix) => Join(prefix.Span[..^1], "0"u8);
 
     /// <summary>Waits until no key below the name is older than <paramref name="createRevision"/>.</summary>
-    public async Task ForTurn(ByteString name, long createRevision, CancellationToken cancellationToken)
+    public async Task ForTurn(ByteString name, long createRevision, Caller caller, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -82,26 +84,29 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
                     KeysOnly = true,
                     Limit = 1,
                 },
+                caller,
                 cancellationToken);
             if (before.Kvs.Count == 0)
             {
                 return;
             }
 
-            await ForDeletion(before.Kvs[0].Key, before.Header.Revision + 1, cancellationToken);
+            await ForDeletion(before.Kvs[0].Key, before.Header.Revision + 1, caller, cancellationToken);
         }
     }
 
     private static ByteString Join(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second) => ByteString.CopyFrom([.. first, .. second]);
 
-    private async Task ForDeletion(ByteString key, long revision, CancellationToken cancellationToken)
+    private async Task ForDeletion(ByteString key, long revision, Caller caller, CancellationToken cancellationToken)
     {
-        await using var watch = await watches.Watch(new WatchCreateRequest
-        {
-            Key = key,
-            StartRevision = revision,
-            Filters = { WatchCreateRequest.Types.FilterType.Noput },
-        });
+        await using var watch = await watches.Watch(
+            new WatchCreateRequest
+            {
+                Key = key,
+                StartRevision = revision,
+                Filters = { WatchCreateRequest.Types.FilterType.Noput },
+            },
+            caller);
 
         // Compacted away or seen: either way the caller looks again.
         await watch.Next(cancellationToken);

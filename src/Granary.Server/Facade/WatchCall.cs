@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Granary.Grains.Tracing;
 using Granary.Grains.Watches;
+using Granary.Mvcc.Auth;
+using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Grpc.Core;
@@ -9,7 +11,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>One Watch rpc: gives its requests to the hub, writes what the hub has put into its outlet, and minds the clock for progress.</summary>
 internal sealed class WatchCall(
-    long stream, WatchOutlet outlet, IWatchHubGrain hub, Member member, ServerOptions options, TimeProvider time)
+    long stream, Func<Caller> findCaller, WatchOutlet outlet, IWatchHubGrain hub, Member member, ServerOptions options, TimeProvider time)
 {
     private static readonly WriteOptions Flushed = new();
     private static readonly WriteOptions Unflushed = new(WriteFlags.BufferHint);
@@ -54,7 +56,7 @@ internal sealed class WatchCall(
             switch (request.RequestUnionCase)
             {
                 case WatchRequest.RequestUnionOneofCase.CreateRequest:
-                    await hub.Create(stream, request.CreateRequest);
+                    await Create(request.CreateRequest);
                     if (request.CreateRequest.ProgressNotify && _ticking.IsCompleted)
                     {
                         _ticking = Tick(cancellationToken);
@@ -68,6 +70,18 @@ internal sealed class WatchCall(
                     await hub.RequestProgress(stream);
                     break;
             }
+        }
+    }
+
+    private async Task Create(WatchCreateRequest request)
+    {
+        try
+        {
+            await hub.Create(stream, request, findCaller());
+        }
+        catch (EtcdException exception) when (exception.Error == EtcdError.InvalidAuthToken)
+        {
+            await hub.Refuse(stream, WatchAccess.Reason(exception.Error));
         }
     }
 

@@ -1,6 +1,7 @@
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
+using Granary.Server.Identity;
 using Granary.Server.Configuration;
 using Granary.Server.Metrics;
 using Grpc.Core;
@@ -9,6 +10,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Watch service: every rpc is a stream of watchers at this silo's hub.</summary>
 internal sealed class WatchService(
+    Callers callers,
     Watches watches,
     ICommitLog log,
     Member member,
@@ -28,7 +30,7 @@ internal sealed class WatchService(
         try
         {
             using var ended = lasting.Begin(context);
-            await new WatchCall(stream, outlet, watches.Hub, member, options, time).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
+            await new WatchCall(stream, () => callers.Of(context), outlet, watches.Hub, member, options, time).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
         }
         catch (Exception exception) when (CallErrors.IsDeparture(exception, context))
         {

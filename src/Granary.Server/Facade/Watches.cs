@@ -1,4 +1,5 @@
 using Granary.Grains.Watches;
+using Granary.Mvcc.Auth;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Orleans.Runtime;
@@ -30,11 +31,11 @@ internal sealed class Watches(IGrainFactory grains, ILocalSiloDetails silo, Watc
         }
     }
 
-    /// <summary>Watches for a service of this server itself; until the watch is disposed.</summary>
-    public async Task<OwnWatch> Watch(WatchCreateRequest request)
+    /// <summary>Watches on a caller's behalf for a service of this server; until the watch is disposed.</summary>
+    public async Task<OwnWatch> Watch(WatchCreateRequest request, Caller caller)
     {
         var (stream, outlet) = Open(requiresLeader: false);
-        await Hub.Create(stream, request);
+        await Hub.Create(stream, request, caller);
         return new OwnWatch(this, stream, outlet);
     }
 }

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Facade;
@@ -36,7 +37,7 @@ internal sealed class HealthProbe(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            await keyspace.Range(new RangeRequest { Key = ProbedKey, Serializable = serializable, Limit = 1 }, either.Token);
+            await keyspace.Range(new RangeRequest { Key = ProbedKey, Serializable = serializable, Limit = 1 }, Caller.Server, either.Token);
             return null;
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Granary.Grains.Hosting;
 using Granary.Grains.KeyRanges;
 using Granary.Log.Commits;
+using Granary.Server.Identity;
 using Granary.Server.Configuration;
 using Granary.Server.Facade;
 using Granary.Server.Gateway;
@@ -149,6 +150,9 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton<HealthProbe>();
         builder.Services.AddSingleton<HealthEndpoints>();
         builder.Services.AddSingleton(new GatewayRoutes(EtcdServices.All));
+        builder.Services.AddSingleton<ITokens>(provider => new SimpleTokens(options.AuthTokenTtl, provider.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton(new Passwords(options.BcryptCost));
+        builder.Services.AddSingleton<Callers>();
         builder.Services.AddEtcdServices();
         builder.Services.AddGrpc(grpc =>
         {

@@ -1,4 +1,7 @@
 using System.Buffers.Binary;
+using System.Text;
+using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Storage.Stores;
 
 namespace Granary.Storage.Replicas;
@@ -9,8 +12,8 @@ namespace Granary.Storage.Replicas;
 /// </summary>
 internal static class AuthRecords
 {
-    public const byte User = (byte)'u';
-    public const byte Role = (byte)'r';
+    public const byte User = (byte)AuthEntryKind.User;
+    public const byte Role = (byte)AuthEntryKind.Role;
 
     // One byte, 1 when authentication is on, and the auth revision, u64 big-endian.
     private const int StateBytes = 1 + sizeof(ulong);
@@ -31,6 +34,46 @@ internal static class AuthRecords
         value[0] = isEnabled ? (byte)1 : (byte)0;
         BinaryPrimitives.WriteUInt64BigEndian(value[1..], revision);
         batch.Put(Family.Auth, StateKey, value);
+    }
+
+    public static void Put(IStoreBatch batch, AuthChange change)
+    {
+        foreach (var entry in change.Entries)
+        {
+            var name = Encoding.UTF8.GetBytes(entry.Name);
+            if (entry.Value is null)
+            {
+                batch.Delete(Family.Auth, [(byte)entry.Kind, .. name]);
+            }
+            else
+            {
+                Put(batch, (byte)entry.Kind, name, entry.Value.ToByteArray());
+            }
+        }
+
+        PutState(batch, change.IsEnabled, change.Revision);
+    }
+
+    /// <summary>All of it.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public static AuthState Load(IStoreSnapshot snapshot)
+    {
+        var (isEnabled, revision) = ReadState(snapshot);
+        try
+        {
+            AuthEntry[] entries =
+            [
+                .. Read(snapshot, User).Select(static user => Entry(AuthEntryKind.User, user.Name, Protos.User.Parser.ParseFrom(user.Message))),
+                .. Read(snapshot, Role).Select(static role => Entry(AuthEntryKind.Role, role.Name, Protos.Role.Parser.ParseFrom(role.Message))),
+            ];
+            return AuthState.Initial.With(new AuthChange(isEnabled, revision, entries));
+        }
+        catch (InvalidProtocolBufferException exception)
+        {
+            throw new InvalidDataException($"a stored user or role is damaged: {exception.Message}", exception);
+        }
+
+        static AuthEntry Entry(AuthEntryKind kind, byte[] name, IMessage value) => new(kind, Encoding.UTF8.GetString(name), value);
     }
 
     /// <summary>Whether authentication is on, and the auth revision, which is 1 as long as nothing was changed.</summary>

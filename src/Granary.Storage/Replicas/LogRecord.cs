@@ -16,6 +16,7 @@ public abstract record LogRecord
         Compaction = 3,
         Alarm = 4,
         PeerUrls = 5,
+        Auth = 6,
     }
 
     /// <exception cref="InvalidDataException">The bytes are no record.</exception>
@@ -30,12 +31,20 @@ public abstract record LogRecord
             Kind.Compaction => new CompactionRecord(reader.Varint()),
             Kind.Alarm => AlarmRecord.Decode(ref reader),
             Kind.PeerUrls => PeerUrlsRecord.Decode(ref reader),
+            Kind.Auth => AuthRecord.Decode(ref reader),
             _ => throw new InvalidDataException($"a log record has the unknown kind {(byte)kind}"),
         };
         return reader.IsAtEnd ? record : throw new InvalidDataException("a log record is followed by bytes that belong to none");
     }
 
     public abstract void Encode(ByteWriter target);
+
+    // Each element takes a byte at least, so a count beyond the rest is damage and not a reason to allocate.
+    private protected static int Count(ref ByteReader reader)
+    {
+        var count = reader.Varint();
+        return count >= 0 && count <= reader.Rest.Length ? (int)count : throw new InvalidDataException("a log record counts more than it holds");
+    }
 }
 
 /// <summary>A leader begins its term. The first one of all also founds the cluster: its ids and its range map.</summary>
@@ -153,13 +162,6 @@ public sealed record CommitsRecord(
         }
 
         return new Effect(isDelete, pair, previous, null);
-    }
-
-    // Each element takes a byte at least, so a count beyond the rest is damage and not a reason to allocate.
-    private static int Count(ref ByteReader reader)
-    {
-        var count = reader.Varint();
-        return count >= 0 && count <= reader.Rest.Length ? (int)count : throw new InvalidDataException("a log record counts more than it holds");
     }
 }
 

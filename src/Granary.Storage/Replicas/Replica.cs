@@ -127,6 +127,10 @@ public sealed partial class Replica : IDisposable
                 _state = _state with { Alarms = alarm.ApplyTo(_state.Alarms) };
                 _membersChanged = true;
                 break;
+            case AuthRecord auth:
+                _state = _state with { Auth = _state.Auth.With(auth.Change) };
+                AuthRecords.Put(_batch, auth.Change);
+                break;
         }
     }
 

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Storage.Stores;
@@ -33,6 +34,9 @@ public sealed record ReplicaState(
 
     /// <summary>Commits that are visible, but that the store has not done with; by revision.</summary>
     internal IReadOnlyList<DeferredDeletion> Deferred { get; init; } = [];
+
+    /// <summary>Users, roles and whether authentication is on.</summary>
+    public AuthState Auth { get; init; } = AuthState.Initial;
 
     /// <summary>By which URLs other members reach this one; null for those that its settings name.</summary>
     public IReadOnlyList<string>? PeerUrls { get; init; }
@@ -87,7 +91,7 @@ public sealed record ReplicaState(
                 reader.Varint(), reader.Varint(), reader.Varint(), reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(),
                 known.ranges, known.alarms);
         }) is { } state
-            ? state with { Deferred = DeferredDeletion.Load(snapshot), PeerUrls = peerUrls?.PeerURLs }
+            ? state with { Deferred = DeferredDeletion.Load(snapshot), PeerUrls = peerUrls?.PeerURLs, Auth = AuthRecords.Load(snapshot) }
             : Initial;
     }
 

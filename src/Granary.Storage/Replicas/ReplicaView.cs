@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -39,6 +40,8 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     public long CompactedRevision => State.CompactedRevision;
 
     public bool HasAlarm(AlarmType kind) => State.HasAlarm(kind);
+
+    public AuthState Auth => State.Auth;
 
     public bool HasLease(long id) => GrantedTtlSeconds(id) != 0;
 
@@ -103,6 +106,22 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
                 yield return ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
             }
         }
+    }
+
+    public ByteString? NextAttached(long lease, ByteString from)
+    {
+        var start = new ByteWriter();
+        LeaseKey.Write(start, lease, from.Span);
+        using var cursor = _snapshot.Scan(Family.LeaseKeys, start.Written, LeaseKey.Behind(lease));
+        while (cursor.MoveNext())
+        {
+            if (IsAttached(cursor.Key))
+            {
+                return ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
+            }
+        }
+
+        return null;
     }
 
     public bool HasVeryManyAttached(long lease)

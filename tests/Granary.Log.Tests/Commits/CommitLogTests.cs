@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Granary.Log.Commits;
 using Granary.Log.Segments;
 using Granary.Log.Tests.Segments;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
@@ -182,7 +183,7 @@ public sealed class CommitLogTests : IDisposable
         await log.Append(Puts(3));
         _room = DiskRoom.Compactions;
         Assert.Equal(EtcdError.NoSpace, (await Assert.ThrowsAsync<EtcdException>(() => log.Append(Puts(1)))).Error);
-        await log.Compact(3);
+        await log.Compact(3, Caller.Server);
         Assert.Equal(3, _replica.State.CompactedRevision);
 
         // Who wants a deletion is not asked here for its size: puts are refused before they come this far.
@@ -198,11 +199,11 @@ public sealed class CommitLogTests : IDisposable
     {
         using var log = Open(new FaultyFiles((_, _) => false));
         await log.Append(Puts(3));
-        await log.Compact(3);
+        await log.Compact(3, Caller.Server);
         Assert.Equal(3, _replica.State.CompactedRevision);
-        Assert.Equal(EtcdError.Compacted, (await Assert.ThrowsAsync<EtcdException>(() => log.Compact(3))).Error);
-        Assert.Equal(EtcdError.FutureRevision, (await Assert.ThrowsAsync<EtcdException>(() => log.Compact(5))).Error);
-        await log.Compact(4);
+        Assert.Equal(EtcdError.Compacted, (await Assert.ThrowsAsync<EtcdException>(() => log.Compact(3, Caller.Server))).Error);
+        Assert.Equal(EtcdError.FutureRevision, (await Assert.ThrowsAsync<EtcdException>(() => log.Compact(5, Caller.Server))).Error);
+        await log.Compact(4, Caller.Server);
     }
 
     [Fact]

@@ -1,0 +1,162 @@
+using Google.Protobuf;
+using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
+using Granary.Mvcc.Errors;
+using Granary.Protos;
+using Granary.Server.Identity;
+using Granary.Storage.Replicas;
+using Grpc.Core;
+
+namespace Granary.Server.Facade;
+
+/// <summary>The Auth service: hashes passwords, has the log decide each change, gives out tokens.</summary>
+internal sealed class AuthService(
+    Replica replica, ICommitLog log, Member member, Callers callers, ITokens tokens, Passwords passwords, CallErrors errors) : Protos.Auth.AuthBase
+{
+    public override Task<AuthEnableResponse> AuthEnable(AuthEnableRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthEnableResponse { Header = header });
+
+    public override Task<AuthDisableResponse> AuthDisable(AuthDisableRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthDisableResponse { Header = header });
+
+    public override Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, ServerCallContext context) => Read(
+        context,
+        (auth, caller) =>
+        {
+            EtcdException.ThrowIf(AccessRules.CheckAdmin(auth, caller));
+            return new AuthStatusResponse { Enabled = auth.IsEnabled, AuthRevision = auth.Revision };
+        },
+        (response, header) => response.Header = header);
+
+    public override async Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context)
+    {
+        try
+        {
+            return new AuthenticateResponse { Token = await LogIn(request, context.CancellationToken), Header = member.NewHeader() };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    public override Task<AuthUserAddResponse> UserAdd(AuthUserAddRequest request, ServerCallContext context) => Change(
+        request,
+        context,
+        header => new AuthUserAddResponse { Header = header },
+        () => request.Options?.NoPassword is true ? Task.FromResult(ByteString.Empty) : passwords.Hash(request.Password, context.CancellationToken));
+
+    public override Task<AuthUserGetResponse> UserGet(AuthUserGetRequest request, ServerCallContext context) => Read(
+        context, (auth, caller) => AuthRules.Get(auth, caller, request), (response, header) => response.Header = header);
+
+    public override Task<AuthUserListResponse> UserList(AuthUserListRequest request, ServerCallContext context) => Read(
+        context, (auth, caller) => AuthRules.List(auth, caller, request), (response, header) => response.Header = header);
+
+    public override Task<AuthUserDeleteResponse> UserDelete(AuthUserDeleteRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthUserDeleteResponse { Header = header });
+
+    public override Task<AuthUserChangePasswordResponse> UserChangePassword(AuthUserChangePasswordRequest request, ServerCallContext context) => Change(
+        request,
+        context,
+        header => new AuthUserChangePasswordResponse { Header = header },
+        () => request.Password.Length > 0 ? passwords.Hash(request.Password, context.CancellationToken) : Task.FromResult(GivenHash(request)));
+
+    public override Task<AuthUserGrantRoleResponse> UserGrantRole(AuthUserGrantRoleRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthUserGrantRoleResponse { Header = header });
+
+    public override Task<AuthUserRevokeRoleResponse> UserRevokeRole(AuthUserRevokeRoleRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthUserRevokeRoleResponse { Header = header });
+
+    public override Task<AuthRoleAddResponse> RoleAdd(AuthRoleAddRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthRoleAddResponse { Header = header });
+
+    public override Task<AuthRoleGetResponse> RoleGet(AuthRoleGetRequest request, ServerCallContext context) => Read(
+        context, (auth, caller) => AuthRules.Get(auth, caller, request), (response, header) => response.Header = header);
+
+    public override Task<AuthRoleListResponse> RoleList(AuthRoleListRequest request, ServerCallContext context) => Read(
+        context, (auth, caller) => AuthRules.List(auth, caller, request), (response, header) => response.Header = header);
+
+    public override Task<AuthRoleDeleteResponse> RoleDelete(AuthRoleDeleteRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthRoleDeleteResponse { Header = header });
+
+    public override Task<AuthRoleGrantPermissionResponse> RoleGrantPermission(AuthRoleGrantPermissionRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthRoleGrantPermissionResponse { Header = header });
+
+    public override Task<AuthRoleRevokePermissionResponse> RoleRevokePermission(AuthRoleRevokePermissionRequest request, ServerCallContext context) =>
+        Change(request, context, header => new AuthRoleRevokePermissionResponse { Header = header });
+
+    // What the client has hashed itself, in base64; nothing for a password by which nobody gets in.
+    private static ByteString GivenHash(AuthUserChangePasswordRequest request)
+    {
+        try
+        {
+            return ByteString.FromBase64(request.HashedPassword);
+        }
+        catch (FormatException)
+        {
+            throw new EtcdException(EtcdError.UserWithoutPassword);
+        }
+    }
+
+    private async Task<string> LogIn(AuthenticateRequest request, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var user = FindUser(request.Name);
+            EtcdException.ThrowIf(user?.Options?.NoPassword is true ? EtcdError.UserWithoutPassword : null);
+            if (!await passwords.Verify(request.Password, user?.Password, cancellationToken))
+            {
+                throw new EtcdException(EtcdError.AuthFailed);
+            }
+
+            // The password may have been changed while it was compared.
+            if (FindUser(request.Name) is { } now && now.Password == user!.Password)
+            {
+                var state = replica.State;
+                return tokens.Assign(state.Auth, now, state.AppliedIndex);
+            }
+        }
+    }
+
+    private User? FindUser(string name)
+    {
+        var auth = replica.State.Auth;
+        EtcdException.ThrowIf(auth.IsEnabled ? null : EtcdError.AuthNotEnabled);
+        return auth.Users.GetValueOrDefault(name);
+    }
+
+    private async Task<TResponse> Read<TResponse>(
+        ServerCallContext context, Func<AuthState, Caller, TResponse> read, Action<TResponse, ResponseHeader> setHeader)
+    {
+        try
+        {
+            var response = read(replica.State.Auth, callers.Of(context));
+            setHeader(response, member.NewHeader());
+            return response;
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+
+    private async Task<TResponse> Change<TResponse>(
+        IMessage request, ServerCallContext context, Func<ResponseHeader, TResponse> answer, Func<Task<ByteString>>? hash = null)
+    {
+        try
+        {
+            var caller = callers.Of(context);
+
+            // Hashing takes long: nobody has it done who may not change anything. Whether they may is decided again with the change.
+            EtcdException.ThrowIf(AccessRules.CheckAdmin(replica.State.Auth, caller));
+            var hashed = hash is null ? ByteString.Empty : await hash();
+            context.CancellationToken.ThrowIfCancellationRequested();
+            await log.ChangeAuth(auth => AuthRules.Decide(auth, caller, request, hashed));
+            return answer(member.NewHeader());
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Granary.Mvcc.Auth;
+using Granary.Mvcc.Errors;
+using Granary.Storage.Replicas;
+using Grpc.Core;
+
+namespace Granary.Server.Identity;
+
+/// <summary>Knows on whose behalf a call is made, by the token in its headers.</summary>
+internal sealed class Callers(Replica replica, ITokens tokens)
+{
+    private const string TokenHeader = "token";
+    private const string BearerPrefix = "Bearer ";
+
+    /// <summary>Whose call it is; nobody's where authentication is off, whatever token it has.</summary>
+    /// <exception cref="EtcdException">It has a token, and that is nobody's.</exception>
+    public Caller Of(ServerCallContext context)
+    {
+        var auth = replica.State.Auth;
+        if (!auth.IsEnabled)
+        {
+            return Caller.Nobody;
+        }
+
+        return TokenOf(context.GetHttpContext().Request.Headers) is { } token
+            ? tokens.Find(auth, token) ?? throw new EtcdException(EtcdError.InvalidAuthToken)
+            : Caller.Nobody;
+    }
+
+    /// <summary>Whose call it is, of one that every user may make.</summary>
+    /// <exception cref="EtcdException">It is not a user's.</exception>
+    public Caller User(ServerCallContext context)
+    {
+        var caller = Of(context);
+        EtcdException.ThrowIf(AccessRules.CheckUser(replica.State.Auth, caller));
+        return caller;
+    }
+
+    /// <summary>Whose call it is, of one that only who has the role root may make.</summary>
+    /// <exception cref="EtcdException">It is not one of those.</exception>
+    public Caller Admin(ServerCallContext context)
+    {
+        var caller = Of(context);
+        EtcdException.ThrowIf(AccessRules.CheckAdmin(replica.State.Auth, caller));
+        return caller;
+    }
+
+    private static string? TokenOf(IHeaderDictionary headers)
+    {
+        if (headers.TryGetValue(TokenHeader, out var own) && own.Count > 0)
+        {
+            return own[0] ?? "";
+        }
+
+        var authorization = headers.Authorization;
+        return authorization.Count == 0 ? null
+            : authorization[0]!.StartsWith(BearerPrefix, StringComparison.Ordinal) ? authorization[0]![BearerPrefix.Length..]
+            : authorization[0];
+    }
+}
