@@ -9,7 +9,7 @@ internal static class Calls
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
 
-    public static async Task<Answer> Ask(Server server, IMessage request, CancellationToken cancellationToken)
+    public static async Task<Answer> Ask(Server server, IMessage request, CancellationToken cancellationToken, Metadata? headers = null)
     {
         var kv = new KV.KVClient(server.Channel);
         var leases = new Lease.LeaseClient(server.Channel);
@@ -17,7 +17,8 @@ internal static class Calls
         var elections = new Election.ElectionClient(server.Channel);
         var maintenance = new Maintenance.MaintenanceClient(server.Channel);
         var cluster = new Protos.Cluster.ClusterClient(server.Channel);
-        var options = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
+        var auth = new Auth.AuthClient(server.Channel);
+        var options = new CallOptions(headers, DateTime.UtcNow + Deadline, cancellationToken);
         try
         {
             return Answer.Of(request switch
@@ -41,6 +42,29 @@ internal static class Calls
                 DefragmentRequest defragment => await maintenance.DefragmentAsync(defragment, options),
                 MoveLeaderRequest move => await maintenance.MoveLeaderAsync(move, options),
                 DowngradeRequest downgrade => await maintenance.DowngradeAsync(downgrade, options),
+                HashRequest hash => Comparable(await maintenance.HashAsync(hash, options)),
+                LeaseLeasesRequest list => Steady(await leases.LeaseLeasesAsync(list, options)),
+                MemberListRequest list => Comparable(await cluster.MemberListAsync(list, options)),
+                LeaseKeepAliveRequest keepAlive => await First(leases.LeaseKeepAlive(options), keepAlive, cancellationToken),
+                WatchCreateRequest create => await First(
+                    new Watch.WatchClient(server.Channel).Watch(options), new WatchRequest { CreateRequest = create }, cancellationToken),
+                AuthEnableRequest enable => await auth.AuthEnableAsync(enable, options),
+                AuthDisableRequest disable => await auth.AuthDisableAsync(disable, options),
+                AuthStatusRequest status => await auth.AuthStatusAsync(status, options),
+                AuthenticateRequest logIn => await auth.AuthenticateAsync(logIn, options),
+                AuthUserAddRequest add => await auth.UserAddAsync(add, options),
+                AuthUserGetRequest get => await auth.UserGetAsync(get, options),
+                AuthUserListRequest list => await auth.UserListAsync(list, options),
+                AuthUserDeleteRequest delete => await auth.UserDeleteAsync(delete, options),
+                AuthUserChangePasswordRequest change => await auth.UserChangePasswordAsync(change, options),
+                AuthUserGrantRoleRequest grant => await auth.UserGrantRoleAsync(grant, options),
+                AuthUserRevokeRoleRequest revoke => await auth.UserRevokeRoleAsync(revoke, options),
+                AuthRoleAddRequest add => await auth.RoleAddAsync(add, options),
+                AuthRoleGetRequest get => await auth.RoleGetAsync(get, options),
+                AuthRoleListRequest list => await auth.RoleListAsync(list, options),
+                AuthRoleDeleteRequest delete => await auth.RoleDeleteAsync(delete, options),
+                AuthRoleGrantPermissionRequest grant => await auth.RoleGrantPermissionAsync(grant, options),
+                AuthRoleRevokePermissionRequest revoke => await auth.RoleRevokePermissionAsync(revoke, options),
                 MemberAddRequest add => await cluster.MemberAddAsync(add, options),
                 MemberRemoveRequest remove => await cluster.MemberRemoveAsync(remove, options),
                 MemberUpdateRequest update => await cluster.MemberUpdateAsync(update, options),
@@ -52,6 +76,39 @@ internal static class Calls
         {
             return Answer.Of(error);
         }
+    }
+
+    /// <summary>The first answer on a stream to one request.</summary>
+    private static async Task<TResponse> First<TRequest, TResponse>(
+        AsyncDuplexStreamingCall<TRequest, TResponse> stream, TRequest request, CancellationToken cancellationToken)
+    {
+        using (stream)
+        {
+            await stream.RequestStream.WriteAsync(request, cancellationToken);
+            return await stream.ResponseStream.MoveNext(cancellationToken)
+                ? stream.ResponseStream.Current
+                : throw new RpcException(stream.GetStatus());
+        }
+    }
+
+    private static HashResponse Comparable(HashResponse answer)
+    {
+        answer.Hash = 0;
+        return answer;
+    }
+
+    private static MemberListResponse Comparable(MemberListResponse answer)
+    {
+        answer.Members.Clear();
+        return answer;
+    }
+
+    private static LeaseLeasesResponse Steady(LeaseLeasesResponse list)
+    {
+        var sorted = list.Leases.OrderBy(lease => lease.ID).ToList();
+        list.Leases.Clear();
+        list.Leases.AddRange(sorted);
+        return list;
     }
 
     /// <summary>Each has a hash of its own, and etcd 3.5 does not say of which revision it is.</summary>

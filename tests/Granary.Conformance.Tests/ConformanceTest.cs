@@ -16,7 +16,7 @@ public abstract class ConformanceTest(Pair pair) : IAsyncLifetime
 
     protected Pair Pair => pair;
 
-    public async ValueTask InitializeAsync() => Start = await pair.Level(Cancellation);
+    public virtual async ValueTask InitializeAsync() => Start = await pair.Level(Cancellation);
 
     public ValueTask DisposeAsync()
     {

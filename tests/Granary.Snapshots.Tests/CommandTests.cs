@@ -4,34 +4,71 @@ namespace Granary.Snapshots.Tests;
 public sealed class CommandTests : SnapshotTest
 {
     [Fact]
-    public async Task A_snapshot_with_authentication_on_is_restored_only_when_told_to_do_without()
+    public async Task A_snapshot_with_authentication_on_is_served_as_it_is_and_goes_back()
     {
         await using var etcd = await Server.Start(Product.Etcd, Stop);
         await Put(etcd, "secret", "1");
-        foreach (var command in (string[][])[["user", "add", "root:pw"], ["user", "grant-role", "root", "root"], ["auth", "enable"]])
+        await Put(etcd, "mine", "2");
+        string[][] setUp =
+        [
+            ["user", "add", "root:pw"], ["user", "grant-role", "root", "root"], ["user", "add", "ann:öä"], ["user", "add", "none", "--no-password"],
+            ["role", "add", "reader"], ["role", "grant-permission", "reader", "read", "mine"], ["user", "grant-role", "ann", "reader"], ["auth", "enable"],
+        ];
+        foreach (var command in setUp)
         {
             MustSucceed(await Tool.Etcdctl(etcd, Stop, command));
         }
 
         var file = PathOf("auth.db");
         MustSucceed(await Tool.Etcdctl(etcd, Stop, "--user", "root:pw", "snapshot", "save", file));
-        var refused = await Tool.Granary(Stop, "snapshot", "restore", file, "--data-dir", PathOf("data"));
-        Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("--auth-disabled", refused.Error, StringComparison.Ordinal);
-        Assert.Empty(Directory.EnumerateDirectories(Path.GetDirectoryName(file)!));
+        await using var granary = await GranaryOf(file);
+        await MustDemandUsers(granary);
+        MustSucceed(await Tool.Etcdctl(granary, Stop, "--user", "root:pw", "user", "add", "bob:b"));
+        MustSucceed(await Tool.Etcdctl(granary, Stop, "--user", "root:pw", "user", "grant-role", "bob", "reader"));
 
-        var import = await Tool.Granary(Stop, "import", "--from", etcd.Endpoint, "--user", "root:pw", "--data-dir", PathOf("data"));
-        Assert.Equal(1, import.ExitCode);
-        Assert.Contains("--auth-disabled", import.Error, StringComparison.Ordinal);
-        MustSucceed(await Tool.Granary(Stop, "import", "--from", etcd.Endpoint, "--user", "root:pw", "--auth-disabled", "--data-dir", PathOf("imported")));
+        var back = PathOf("back.db");
+        MustSucceed(await Tool.Etcdctl(granary, Stop, "--user", "root:pw", "snapshot", "save", back));
+        await using var again = await EtcdOf(back);
+        await MustDemandUsers(again);
+        Assert.Equal("mine\n2\n", (await Tool.Etcdctl(again, Stop, "--user", "bob:b", "get", "mine")).Output);
+        var status = await Tool.Etcdctl(again, Stop, "--user", "root:pw", "auth", "status");
+        Assert.Equal((await Tool.Etcdctl(granary, Stop, "--user", "root:pw", "auth", "status")).Output, status.Output);
 
-        await using var granary = await GranaryOf(file, "--auth-disabled");
-        Assert.Equal("1", (await All(granary)).Kvs.Single().Value.ToStringUtf8());
-        await using var again = await EtcdOf(await Save(granary, "off.db"));
-        var users = await Tool.Etcdctl(again, Stop, "user", "list");
-        Assert.Equal("root\n", users.Output);
-        var status = await Tool.Etcdctl(again, Stop, "auth", "status");
-        Assert.Contains("Authentication Status: false", status.Output, StringComparison.Ordinal);
+        await using var imported = Server.NotStarted(Product.Granary);
+        MustSucceed(await Tool.Granary(Stop, "import", "--from", granary.Endpoint, "--user", "root:pw", "--data-dir", imported.DataDirectory));
+        await imported.StartAgain(Stop);
+        await MustDemandUsers(imported);
+    }
+
+    [Fact]
+    public async Task Authentication_is_turned_off_in_what_is_restored_only_where_that_is_asked_for()
+    {
+        await using var server = await Server.Start(Product.Granary, Stop);
+        await Put(server, "secret", "1");
+        foreach (var command in (string[][])[["user", "add", "root:lost"], ["user", "grant-role", "root", "root"], ["auth", "enable"]])
+        {
+            MustSucceed(await Tool.Etcdctl(server, Stop, command));
+        }
+
+        var file = PathOf("auth.db");
+        MustSucceed(await Tool.Etcdctl(server, Stop, "--user", "root:lost", "snapshot", "save", file));
+        await using var open = await GranaryOf(file, "--auth-disabled");
+        Assert.Equal("1", (await All(open)).Kvs.Single().Value.ToStringUtf8());
+        Assert.Equal("root\n", (await Tool.Etcdctl(open, Stop, "user", "list")).Output);
+        MustSucceed(await Tool.End(Tool.StartEtcdctl(open, "user", "passwd", "root", "--interactive=false"), Stop, "new"));
+        MustSucceed(await Tool.Etcdctl(open, Stop, "auth", "enable"));
+        Assert.Equal("secret\n1\n", (await Tool.Etcdctl(open, Stop, "--user", "root:new", "get", "secret")).Output);
+    }
+
+    // Of the snapshot above, whoever serves it.
+    private static async Task MustDemandUsers(Server server)
+    {
+        Assert.Contains("user name is empty", (await Tool.Etcdctl(server, Stop, "get", "mine")).Error, StringComparison.Ordinal);
+        Assert.Equal("mine\n2\n", (await Tool.Etcdctl(server, Stop, "--user", "ann:öä", "get", "mine")).Output);
+        Assert.Contains("permission denied", (await Tool.Etcdctl(server, Stop, "--user", "ann:öä", "get", "secret")).Error, StringComparison.Ordinal);
+        Assert.Contains("permission denied", (await Tool.Etcdctl(server, Stop, "--user", "ann:öä", "put", "mine", "3")).Error, StringComparison.Ordinal);
+        Assert.Contains("authentication failed", (await Tool.Etcdctl(server, Stop, "--user", "ann:wrong", "get", "mine")).Error, StringComparison.Ordinal);
+        Assert.Equal("secret\n1\n", (await Tool.Etcdctl(server, Stop, "--user", "root:pw", "get", "secret")).Output);
     }
 
     [Fact]

@@ -35,7 +35,7 @@ public abstract partial class ReplicaTests
                     using (var store = restoredPlace.Open())
                     {
                         using var snapshot = SnapshotFile.Open(file);
-                        var counts = SnapshotLoad.Run(snapshot, store, bump: 0, null, Stop);
+                        var counts = SnapshotLoad.Run(snapshot, store, bump: 0, authOff: false, null, Stop);
                         Assert.Equal((replica.State.Revision, replica.State.CompactedRevision, 0), (counts.Revision, counts.CompactedRevision, counts.Gaps));
                         if (!onDisk)
                         {
@@ -115,7 +115,7 @@ public abstract partial class ReplicaTests
         using var store = restoredPlace.Open();
         using (var snapshot = SnapshotFile.Open(file))
         {
-            Assert.Equal(0, SnapshotLoad.Run(snapshot, store, bump: 0, null, Stop).Leases);
+            Assert.Equal(0, SnapshotLoad.Run(snapshot, store, bump: 0, authOff: false, null, Stop).Leases);
         }
 
         File.Delete(file);
@@ -143,7 +143,7 @@ public abstract partial class ReplicaTests
         using var store = restoredPlace.Open();
         using (var snapshot = SnapshotFile.Open(file))
         {
-            Assert.Equal(3, SnapshotLoad.Run(snapshot, store, bump: 0, null, Stop).Alarms);
+            Assert.Equal(3, SnapshotLoad.Run(snapshot, store, bump: 0, authOff: false, null, Stop).Alarms);
         }
 
         File.Delete(file);
@@ -191,7 +191,7 @@ public abstract partial class ReplicaTests
         using var store = restoredPlace.Open();
         using (var snapshot = SnapshotFile.Open(file))
         {
-            Assert.Throws<OperationCanceledException>(() => SnapshotLoad.Run(snapshot, store, bump: 0, _ => throw new OperationCanceledException(), Stop));
+            Assert.Throws<OperationCanceledException>(() => SnapshotLoad.Run(snapshot, store, bump: 0, authOff: false, _ => throw new OperationCanceledException(), Stop));
         }
 
         File.Delete(file);
@@ -230,7 +230,7 @@ public abstract partial class ReplicaTests
         {
             using var snapshot = SnapshotFile.Open(file);
             using var store = new Stores.Memory.MemoryStore();
-            SnapshotLoad.Run(snapshot, store, bump: 0, null, Stop);
+            SnapshotLoad.Run(snapshot, store, bump: 0, authOff: false, null, Stop);
             using var replica = new Replica(store);
         }
         catch (Storage.Bolt.BoltDamagedException)

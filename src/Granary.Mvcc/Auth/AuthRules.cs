@@ -11,8 +11,6 @@ namespace Granary.Mvcc.Auth;
 /// </summary>
 public static class AuthRules
 {
-    private static readonly ByteString EverythingEnd = ByteString.CopyFrom(0);
-
     /// <summary>What the request comes to; null when it changes nothing.</summary>
     /// <param name="state">The state before it.</param>
     /// <param name="caller">On whose behalf.</param>
@@ -61,10 +59,7 @@ public static class AuthRules
             throw new EtcdException(error);
         }
 
-        var role = Role(state, request.Role);
-        return request.Role == AuthState.Root
-            ? new AuthRoleGetResponse { Perm = { new Permission { PermType = Permission.Types.Type.Readwrite, RangeEnd = EverythingEnd } } }
-            : new AuthRoleGetResponse { Perm = { role.KeyPermission } };
+        return new AuthRoleGetResponse { Perm = { Role(state, request.Role).KeyPermission } };
     }
 
     /// <exception cref="EtcdException">It is refused.</exception>

@@ -30,7 +30,7 @@ internal static class ImportCommand
         };
         var authDisabled = new Option<bool>("--auth-disabled")
         {
-            Description = "With --data-dir: take a source in which authentication is on; users and roles are kept, but the server lets everyone in.",
+            Description = "With --data-dir: turn authentication off in what is copied: users and roles stay, and everybody may do everything until it is turned on again.",
         };
         var command = new Command(
             "import", "Copy a running etcd, into a new data directory or into a running server. Interrupted, run it again: what is there already is not sent twice.")

@@ -7,7 +7,7 @@ namespace Granary.Server.Commands;
 /// <summary>Loads a snapshot file into a data directory that is being made.</summary>
 /// <param name="File">The snapshot.</param>
 /// <param name="SkipHashCheck">Whether it need not have a hash.</param>
-/// <param name="AuthDisabled">Whether it may be restored without its authentication.</param>
+/// <param name="AuthDisabled">Whether authentication is off in what is restored, though it is on in the snapshot.</param>
 /// <param name="BumpRevision">How much greater than the snapshot's the revision is to be; then what is before it is compacted.</param>
 internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisabled, ulong BumpRevision = 0)
 {
@@ -23,15 +23,8 @@ internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisable
         }
 
         using var snapshot = SnapshotFile.Open(File);
-        if (snapshot.IsAuthEnabled && !AuthDisabled)
-        {
-            throw new SnapshotRefusedException(
-                $"authentication is on in {File}, and Granary cannot demand it yet: restored, everything in it would be open to everyone; " +
-                "--auth-disabled restores it so all the same, users and roles included");
-        }
-
         using var store = new RocksStore(StoreOptions(directory));
-        return SnapshotLoad.Run(snapshot, store, BumpRevision, progress.Begin("loading", snapshot.SizeBytes), cancellationToken);
+        return SnapshotLoad.Run(snapshot, store, BumpRevision, AuthDisabled, progress.Begin("loading", snapshot.SizeBytes), cancellationToken);
     }
 
     /// <summary>How a store is opened that is being filled.</summary>
@@ -46,7 +39,9 @@ internal sealed record Restore(string File, bool SkipHashCheck, bool AuthDisable
             $"{restored.Users} users and {restored.Roles} roles");
         if (restored.Users > 0)
         {
-            Console.Error.WriteLine("granary: authentication is off: users and roles are kept for later, and nobody is asked who they are");
+            Console.Error.WriteLine(restored.IsAuthEnabled
+                ? "granary: authentication is on: its users log in with the passwords that they had"
+                : "granary: authentication is off: everybody may do everything until `etcdctl auth enable`");
         }
 
         if (restored.Alarms > 0)

@@ -15,7 +15,7 @@ internal static class SnapshotRestoreCommand
         var skipHash = new Option<bool>("--skip-hash-check") { Description = "Take a file without a hash, one that was copied out of a data directory." };
         var authDisabled = new Option<bool>("--auth-disabled")
         {
-            Description = "Restore a snapshot in which authentication is on: users and roles are kept, but the server lets everyone in.",
+            Description = "Turn authentication off in what is restored: users and roles stay, and everybody may do everything until it is turned on again.",
         };
         var bump = new Option<ulong>("--bump-revision")
         {

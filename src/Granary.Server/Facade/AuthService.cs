@@ -90,13 +90,22 @@ internal sealed class AuthService(
     {
         try
         {
-            return ByteString.FromBase64(request.HashedPassword);
+            // .NET reads over blanks, Go does not.
+            return request.HashedPassword.AsSpan().IndexOfAny(' ', '\t') < 0 ? ByteString.FromBase64(request.HashedPassword) : throw new FormatException();
         }
         catch (FormatException)
         {
             throw new EtcdException(EtcdError.UserWithoutPassword);
         }
     }
+
+    private static EtcdError? CheckPassword(IMessage request) => request switch
+    {
+        AuthUserAddRequest { Options.NoPassword: true } => null,
+        AuthUserAddRequest add => Passwords.Check(add.Password),
+        AuthUserChangePasswordRequest change => Passwords.Check(change.Password),
+        _ => null,
+    };
 
     private async Task<string> LogIn(AuthenticateRequest request, CancellationToken cancellationToken)
     {
@@ -145,6 +154,7 @@ internal sealed class AuthService(
     {
         try
         {
+            EtcdException.ThrowIf(CheckPassword(request));
             var caller = callers.Of(context);
 
             // Hashing takes long: nobody has it done who may not change anything. Whether they may is decided again with the change.

@@ -28,13 +28,13 @@ internal sealed class Passwords(int cost) : IDisposable
 
     public void Dispose() => _slots.Dispose();
 
-    /// <summary>The hash of a password.</summary>
-    /// <exception cref="EtcdException">The password is too long, or too many are waiting.</exception>
-    public Task<ByteString> Hash(string password, CancellationToken cancellationToken)
-    {
-        EtcdException.ThrowIf(Encoding.UTF8.GetByteCount(password) > MaxBytes ? EtcdError.PasswordTooLong : null);
-        return Work(() => ByteString.CopyFromUtf8(Crypt.HashPassword(password, cost)), cancellationToken);
-    }
+    /// <summary>Why a password can't be a user's, or null.</summary>
+    public static EtcdError? Check(string password) => Encoding.UTF8.GetByteCount(password) > MaxBytes ? EtcdError.PasswordTooLong : null;
+
+    /// <summary>The hash of a password, which is checked already.</summary>
+    /// <exception cref="EtcdException">Too many are waiting.</exception>
+    public Task<ByteString> Hash(string password, CancellationToken cancellationToken) =>
+        Work(() => ByteString.CopyFromUtf8(Crypt.HashPassword(password, cost)), cancellationToken);
 
     /// <summary>Whether a password is the one of a hash. As in etcd, what is beyond its first 72 bytes does not count.</summary>
     /// <param name="password">What somebody says.</param>

@@ -24,7 +24,7 @@ internal sealed class DirectoryImport(EtcdEndpoint from, NewDataDirectory made, 
     public async Task<RestoredCounts> Run(IWorkProgress progress, CancellationToken cancellationToken)
     {
         var snapshot = new SnapshotDownload(from, made.Download, time);
-        if (asSnapshot || await MayHaveUsers(cancellationToken))
+        if (asSnapshot || await HasUsersOrRoles(cancellationToken))
         {
             await snapshot.Run(progress, cancellationToken);
             return LoadSnapshot();
@@ -61,17 +61,7 @@ internal sealed class DirectoryImport(EtcdEndpoint from, NewDataDirectory made, 
         return revision - compacted > LongHistory;
     }
 
-    // Who has no such service may have users all the same: a Granary that was restored with some.
-    private async Task<bool> MayHaveUsers(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return (await from.Auth.UserListAsync(new AuthUserListRequest(), cancellationToken: cancellationToken)).Users.Count > 0
-                || (await from.Auth.RoleListAsync(new AuthRoleListRequest(), cancellationToken: cancellationToken)).Roles.Count > 0;
-        }
-        catch (RpcException exception) when (exception.StatusCode == StatusCode.Unimplemented)
-        {
-            return true;
-        }
-    }
+    private async Task<bool> HasUsersOrRoles(CancellationToken cancellationToken) =>
+        (await from.Auth.UserListAsync(new AuthUserListRequest(), cancellationToken: cancellationToken)).Users.Count > 0
+        || (await from.Auth.RoleListAsync(new AuthRoleListRequest(), cancellationToken: cancellationToken)).Roles.Count > 0;
 }

@@ -72,8 +72,8 @@ public sealed class CopyLoad : IDisposable
 
         // Where keys were told as of several revisions, the last of them is the first at which all can be read.
         var compacted = _bases[^1].Revision;
-        _filler.Complete(authRevision, ReplicaState.Initial with { Revision = revision, CompactedRevision = compacted, Alarms = [.. alarms] });
-        return new RestoredCounts(revision, compacted, _filler.Records, leases.Count, 0, 0, alarms.Count, _filler.Gaps);
+        _filler.Complete(isAuthEnabled: false, authRevision, ReplicaState.Initial with { Revision = revision, CompactedRevision = compacted, Alarms = [.. alarms] });
+        return new RestoredCounts(revision, compacted, _filler.Records, leases.Count, 0, 0, IsAuthEnabled: false, alarms.Count, _filler.Gaps);
     }
 
     public void Dispose()

@@ -22,22 +22,24 @@ public sealed class SnapshotLoad
     /// <param name="source">What to load.</param>
     /// <param name="store">An empty store.</param>
     /// <param name="bump">How much greater than the source's the revision is to be; unless it is 0 everything before is compacted.</param>
+    /// <param name="authOff">Whether authentication is off from now on, though it is on in the source.</param>
     /// <param name="progress">Told of the bytes of records loaded since it was told last.</param>
     /// <param name="cancellationToken">Gives up; the store stays unfinished.</param>
     /// <exception cref="BoltDamagedException">The file is not what it must be.</exception>
     /// <exception cref="SnapshotRefusedException">There is no revision so great.</exception>
-    public static RestoredCounts Run(SnapshotFile source, IStore store, ulong bump, Action<long>? progress, CancellationToken cancellationToken)
+    public static RestoredCounts Run(SnapshotFile source, IStore store, ulong bump, bool authOff, Action<long>? progress, CancellationToken cancellationToken)
     {
         using var filler = new StoreFiller(store);
-        return new SnapshotLoad(source, filler).Run(bump, progress, cancellationToken);
+        return new SnapshotLoad(source, filler).Run(bump, authOff, progress, cancellationToken);
     }
 
-    private RestoredCounts Run(ulong bump, Action<long>? progress, CancellationToken cancellationToken)
+    private RestoredCounts Run(ulong bump, bool authOff, Action<long>? progress, CancellationToken cancellationToken)
     {
         LoadLeases();
         var lastRevision = LoadKeys(progress, cancellationToken);
         var users = LoadAuth(EtcdBackend.Users, AuthRecords.User);
         var roles = LoadAuth(EtcdBackend.Roles, AuthRecords.Role);
+        var isAuthEnabled = _source.IsAuthEnabled && !authOff;
         var alarms = ReadAlarms();
 
         // What was at the end may all be compacted away.
@@ -51,8 +53,8 @@ public sealed class SnapshotLoad
                 : throw new SnapshotRefusedException($"the revision {revision} can't be made greater by {bump}");
         }
 
-        _filler.Complete(_source.AuthRevision, ReplicaState.Initial with { Revision = revision, CompactedRevision = compacted, Alarms = alarms });
-        return new RestoredCounts(revision, compacted, _filler.Records, _filler.Leases, users, roles, alarms.Count, _filler.Gaps);
+        _filler.Complete(isAuthEnabled, _source.AuthRevision, ReplicaState.Initial with { Revision = revision, CompactedRevision = compacted, Alarms = alarms });
+        return new RestoredCounts(revision, compacted, _filler.Records, _filler.Leases, users, roles, isAuthEnabled, alarms.Count, _filler.Gaps);
     }
 
     private void LoadLeases()

@@ -140,11 +140,12 @@ internal sealed class StoreFiller : IDisposable
     }
 
     /// <summary>Writes the rest and makes it all durable: a store that a replica takes.</summary>
+    /// <param name="isAuthEnabled">Whether authentication is on.</param>
     /// <param name="authRevision">The revision of users and roles.</param>
     /// <param name="state">What else there is to know.</param>
-    public void Complete(ulong authRevision, ReplicaState state)
+    public void Complete(bool isAuthEnabled, ulong authRevision, ReplicaState state)
     {
-        AuthRecords.PutState(_batch, false, authRevision);
+        AuthRecords.PutState(_batch, isAuthEnabled, authRevision);
         Write();
         if (_leasesComeLast)
         {
