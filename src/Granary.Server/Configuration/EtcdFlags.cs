@@ -12,8 +12,6 @@ internal static class EtcdFlags
 
     private const string Version2 = "asks for etcd's API of version 2, which Granary does not have: move its clients to version 3, then leave it out";
 
-    private const string Tls = "asks for TLS, which this version does not have: leave it out, and end TLS in front of the server";
-
     private const string PeerTls = $"asks for TLS between members, and {OneMember}: leave it out";
 
     private const string Checkpoints =
@@ -30,7 +28,8 @@ internal static class EtcdFlags
         "corrupt-check-time", "experimental-corrupt-check-time", "compact-hash-check-time", "experimental-compact-hash-check-time",
         "downgrade-check-time", "experimental-downgrade-check-time", "snapshot-catchup-entries", "experimental-snapshot-catchup-entries",
 
-        // Connections.
+        // Connections. etcd's gateway calls the server by them, Granary's is in the server.
+        "client-cert-file", "client-key-file",
         "grpc-keepalive-min-time", "grpc-keepalive-interval", "grpc-keepalive-timeout",
 
         // What belongs to discovery, to proxies or to users, where those are asked for elsewhere or not at all.
@@ -81,12 +80,6 @@ internal static class EtcdFlags
         Switch("enable-v2", Version2),
         .. Named(["experimental-enable-v2v3"], Version2),
 
-        .. Named(["cert-file", "key-file", "client-cert-file", "client-key-file", "client-crl-file", "client-cert-allowed-hostname", "trusted-ca-file"], Tls),
-        .. Named(["cipher-suites", "tls-max-version"], Tls),
-        new("tls-min-version", static value => value == "TLS1.2" ? null : Tls),
-        new("self-signed-cert-validity", static value => value == "1" ? null : Tls),
-        Switch("client-cert-auth", Tls),
-        Switch("auto-tls", Tls),
         .. Named(["peer-cert-file", "peer-key-file", "peer-client-cert-file", "peer-client-key-file", "peer-crl-file", "peer-trusted-ca-file"], PeerTls),
         .. Named(["peer-cert-allowed-cn", "peer-cert-allowed-hostname"], PeerTls),
         Switch("peer-client-cert-auth", PeerTls),
@@ -97,7 +90,6 @@ internal static class EtcdFlags
         Switch("experimental-enable-lease-checkpoint-persist", Checkpoints),
         new("feature-gates", Gates),
 
-        Section("client-transport-security", Tls),
         Section("peer-transport-security", PeerTls),
         Section("discovery-config", Discovery),
         new("socket-options", IsInFilesOnly: true),

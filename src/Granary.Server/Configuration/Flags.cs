@@ -1,3 +1,5 @@
+using System.Net.Security;
+using System.Security.Authentication;
 using Granary.Grains.Hosting;
 using Granary.Server.Identity;
 using Microsoft.Extensions.Logging;
@@ -14,7 +16,7 @@ internal static class Flags
         new("engine", "embedded: in the data directory; memory: gone with the process (default: embedded).",
             (o, v) => o with { Engine = v switch { "embedded" => Engine.Embedded, "memory" => Engine.Memory, _ => throw new FormatException($"\"{v}\" is neither embedded nor memory") } },
             IsOwn: true),
-        new("listen-client-urls", "Where to listen for clients, comma-separated: http://ADDRESS:PORT or unix://PATH (default: http://localhost:2379).",
+        new("listen-client-urls", "Where to listen for clients, comma-separated: http://ADDRESS:PORT, https://ADDRESS:PORT, unix://PATH or unixs://PATH (default: http://localhost:2379).",
             (o, v) => o with { ListenClientUrls = [.. FlagValues.List(v).Select(ListenUrl.Parse)] }),
         new("listen-client-http-urls", "Where to listen for HTTP only, comma-separated; then the other URLs take gRPC only (default: none, both on one port).",
             (o, v) => o with { ListenClientHttpUrls = [.. FlagValues.List(v).Select(ListenUrl.Parse)] }),
@@ -55,6 +57,27 @@ internal static class Flags
             (o, v) => o with { CompactionSleepInterval = FlagValues.Duration(v) }),
         .. Renamed("watch-progress-notify-interval", "How often idle watchers that ask for it hear of progress, 100ms at least (default: 10m).",
             (o, v) => o with { WatchProgressNotifyInterval = ProgressInterval(v) }),
+        new("cert-file", "Certificate of the server for clients, PEM, with those up to its authority's behind it; read again when it changes.",
+            (o, v) => Secured(o, tls => tls with { CertificateFile = v })),
+        new("key-file", "Its key, PEM.", (o, v) => Secured(o, tls => tls with { KeyFile = v })),
+        new("trusted-ca-file", "Authorities, PEM: each client needs a certificate that one of them has signed.",
+            (o, v) => Secured(o, tls => tls with { TrustedCaFile = v })),
+        new("client-cert-auth", "Each client needs a certificate of --trusted-ca-file, whose common name is its user (default: false).",
+            (o, v) => Secured(o, tls => tls with { ClientCertAuth = FlagValues.Bool(v) }), IsSwitch: true),
+        new("client-crl-file", "Certificates that are revoked, PEM or DER; read again when it changes.",
+            (o, v) => Secured(o, tls => tls with { ClientCrlFile = v })),
+        new("client-cert-allowed-hostname", "Host name that clients' certificates must be for (default: any).",
+            (o, v) => Secured(o, tls => tls with { ClientCertAllowedHostname = v })),
+        new("auto-tls", "Make the server a certificate of its own where --cert-file names none (default: false).",
+            (o, v) => Secured(o, tls => tls with { AutoTls = FlagValues.Bool(v) }), IsSwitch: true),
+        new("self-signed-cert-validity", "Years for which such a certificate is good (default: 1).",
+            (o, v) => Secured(o, tls => tls with { SelfSignedCertValidityYears = FlagValues.PositiveInt(v) })),
+        new("cipher-suites", "Suites for TLS 1.2, comma-separated, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 (default: those of the system).",
+            (o, v) => Secured(o, tls => tls with { CipherSuites = [.. FlagValues.List(v).Select(CipherSuite)] })),
+        new("tls-min-version", "Oldest version of TLS: TLS1.2 or TLS1.3 (default: TLS1.2).",
+            (o, v) => Secured(o, tls => tls with { MinVersion = TlsVersion(v) })),
+        new("tls-max-version", "Newest version of TLS: TLS1.2 or TLS1.3 (default: the newest).",
+            (o, v) => Secured(o, tls => tls with { MaxVersion = TlsVersion(v) })),
         new("auth-token-ttl", "Seconds for which a simple token is good without being used (default: 300).",
             (o, v) => o with { AuthTokenTtl = TimeSpan.FromSeconds(FlagValues.PositiveInt(v)) }),
         new("bcrypt-cost", "What hashing a password costs, 4 to 31: the time doubles with each step (default: 10).",
@@ -103,6 +126,20 @@ internal static class Flags
             : interval < ShortestProgressInterval ? ShortestProgressInterval
             : interval;
     }
+
+    private static ServerOptions Secured(ServerOptions options, Func<TlsOptions, TlsOptions> change) => options with { Tls = change(options.Tls) };
+
+    private static SslProtocols TlsVersion(string text) => text switch
+    {
+        "TLS1.2" => SslProtocols.Tls12,
+        "TLS1.3" => SslProtocols.Tls13,
+        _ => throw new FormatException($"\"{text}\" is neither TLS1.2 nor TLS1.3"),
+    };
+
+    private static TlsCipherSuite CipherSuite(string text) =>
+        Enum.TryParse<TlsCipherSuite>(text, out var suite) && !char.IsAsciiDigit(text[0])
+            ? suite
+            : throw new FormatException($"unexpected TLS cipher suite \"{text}\"");
 
     // As etcd does: what bcrypt does not know is the default.
     private static int BcryptCost(string text) =>

@@ -21,6 +21,8 @@ internal sealed record ServerOptions
     /// <summary>Where health and metrics are served besides.</summary>
     public IReadOnlyList<ListenUrl> ListenMetricsUrls { get; init; } = [];
 
+    public IEnumerable<ListenUrl> AllListenUrls => [.. ListenClientUrls, .. ListenClientHttpUrls, .. ListenMetricsUrls];
+
     public bool EnableGrpcGateway { get; init; } = true;
 
     /// <summary>Whether the time of each call is measured by method.</summary>
@@ -81,6 +83,8 @@ internal sealed record ServerOptions
 
     /// <summary>What a new hash of a password costs: the time doubles with each step.</summary>
     public int BcryptCost { get; init; } = Passwords.DefaultCost;
+
+    public TlsOptions Tls { get; init; } = new();
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Security.Authentication;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
 
@@ -11,6 +12,8 @@ namespace Granary.Server.Configuration;
 internal static class Settings
 {
     private const string ConfigFileVariable = "ETCD_CONFIG_FILE";
+
+    private const string ClientSecuritySection = "client-transport-security";
 
     private const string TracingSwitch = "enable-distributed-tracing";
 
@@ -119,7 +122,7 @@ internal static class Settings
         }
 
         var settings = new List<Setting>();
-        foreach (var (name, value) in Entries(path))
+        foreach (var (name, value) in Entries(path).SelectMany(Opened))
         {
             var texts = Texts($"{path}: {name}", value).ToList();
             if (Flags.Effective.FirstOrDefault(flag => flag.Name == name) is { } flag)
@@ -142,6 +145,12 @@ internal static class Settings
 
         return settings;
     }
+
+    // What secures clients' connections has a section of its own, whose entries are named as the flags are.
+    private static IEnumerable<KeyValuePair<string, object?>> Opened(KeyValuePair<string, object?> entry) =>
+        entry is { Key: ClientSecuritySection, Value: IDictionary<object, object?> section }
+            ? section.Select(static inner => KeyValuePair.Create(inner.Key.ToString()!, inner.Value))
+            : [entry];
 
     private static Dictionary<string, object?> Entries(string path)
     {
@@ -189,6 +198,7 @@ internal static class Settings
             throw new SettingsException("--advertise-client-urls is required when --listen-client-urls is set explicitly");
         }
 
+        CheckTls(options);
         try
         {
             options = options with { AutoCompaction = Flags.AutoCompaction(options.AutoCompactionMode, options.AutoCompactionRetention) };
@@ -200,6 +210,36 @@ internal static class Settings
 
         var traces = settings.LastOrDefault(setting => setting.Flag.Name.EndsWith(TracingSwitch, StringComparison.Ordinal));
         return traces is not null && FlagValues.Bool(traces.Value) ? options : options with { Tracing = null };
+    }
+
+    private static void CheckTls(ServerOptions options)
+    {
+        var tls = options.Tls;
+        var secure = options.AllListenUrls.FirstOrDefault(static url => url.IsSecure);
+        if (tls.HasCertificate && (tls.CertificateFile is null || tls.KeyFile is null))
+        {
+            throw new SettingsException("--cert-file and --key-file belong together: name both");
+        }
+
+        if (secure is not null && !tls.HasCertificate && !tls.AutoTls)
+        {
+            throw new SettingsException($"cannot listen on {secure} without a certificate: name one by --cert-file and --key-file, or have one made by --auto-tls");
+        }
+
+        if (tls.ClientCertAuth && tls.TrustedCaFile is null)
+        {
+            throw new SettingsException("--client-cert-auth needs --trusted-ca-file: whose clients are to be let in");
+        }
+
+        if (tls.Protocols == SslProtocols.None)
+        {
+            throw new SettingsException("--tls-max-version is older than --tls-min-version");
+        }
+
+        if (tls.CipherSuites.Count > 0 && tls.MinVersion == SslProtocols.Tls13)
+        {
+            throw new SettingsException("--cipher-suites chooses among those of TLS 1.2, which --tls-min-version=TLS1.3 does not speak: leave one of the two out");
+        }
     }
 
     /// <param name="Flag">What is set.</param>

@@ -13,6 +13,7 @@ internal sealed class DataDirectory
 
     private const string LogName = "log";
     private const string StoreName = "store";
+    private const string CertificatesName = "certificates";
     private const string DownloadName = "snapshot.db";
     private const string ProbeName = ".writable";
 
@@ -20,7 +21,7 @@ internal sealed class DataDirectory
     // works in here.
     private static readonly string[] OwnPatterns =
     [
-        LogName, StoreName, DirectoryLock.FileName, UnfinishedMark, ProbeName, SnapshotExport.TemporaryFiles,
+        LogName, StoreName, CertificatesName, DirectoryLock.FileName, UnfinishedMark, ProbeName, SnapshotExport.TemporaryFiles,
         "lost+found", ".nfs*", "core", "core.*",
     ];
 
@@ -31,6 +32,9 @@ internal sealed class DataDirectory
     public string Log => System.IO.Path.Combine(Path, LogName);
 
     public string Store => System.IO.Path.Combine(Path, StoreName);
+
+    /// <summary>Where the certificates are that the server makes itself.</summary>
+    public static string CertificatesIn(string path) => System.IO.Path.Combine(System.IO.Path.GetFullPath(path), CertificatesName);
 
     /// <summary>A file for what is fetched before it is loaded, in a directory that is being made.</summary>
     public string Download => System.IO.Path.Combine(Path, DownloadName);

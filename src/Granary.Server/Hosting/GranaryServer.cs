@@ -12,6 +12,7 @@ using Granary.Server.Health;
 using Granary.Server.Http;
 using Granary.Server.Listening;
 using Granary.Server.Metrics;
+using Granary.Server.Tls;
 using Granary.Server.Tracing;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -70,6 +71,20 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         var storage = await opening;
         builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
         builder.Services.AddSingleton(storage.TemporarySpace);
+        try
+        {
+            if (options.AllListenUrls.Any(static url => url.IsSecure))
+            {
+                builder.Services.AddSingleton(new ServerTls(Certified(options), TimeProvider.System, loggers.CreateLogger<ServerTls>()));
+            }
+        }
+        catch
+        {
+            storage.Dispose();
+            loggers.Dispose();
+            throw;
+        }
+
         var server = new GranaryServer(loggers, storage, Assemble(builder));
         try
         {
@@ -93,6 +108,10 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         foreach (var url in options.ListenClientUrls)
         {
             Log.Listening(logger, url.Text);
+            if (!url.IsSecure && options.Tls.HasCertificate)
+            {
+                Log.Plain(logger, url.Text);
+            }
         }
 
         Log.Ready(logger);
@@ -115,6 +134,13 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         _loggers.Dispose();
     }
+
+    /// <summary>How connections are secured, with a certificate made by now if it is to be.</summary>
+    private static TlsOptions Certified(ServerOptions options) =>
+        options.Tls.HasCertificate ? options.Tls
+        : options.Engine == Engine.Memory ? throw new SettingsException(
+            "--auto-tls keeps its certificate in the data directory, which --engine=memory does not have: name one by --cert-file and --key-file")
+        : AutoCertificate.Use(options.Tls, DataDirectory.CertificatesIn(options.EffectiveDataDirectory), options.AllListenUrls);
 
     private static async Task<Storage> OpenStorage(ServerOptions options, ILoggerFactory loggers)
     {
@@ -220,6 +246,9 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         [LoggerMessage(2, LogLevel.Information, "serving client requests on {Url}")]
         public static partial void Listening(ILogger logger, string url);
+
+        [LoggerMessage(5, LogLevel.Warning, "{Url} is not secured by TLS, though there is a certificate: https:// would use it")]
+        public static partial void Plain(ILogger logger, string url);
 
         [LoggerMessage(3, LogLevel.Information, "ready to serve client requests")]
         public static partial void Ready(ILogger logger);

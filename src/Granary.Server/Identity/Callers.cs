@@ -1,11 +1,12 @@
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
+using Granary.Server.Tls;
 using Granary.Storage.Replicas;
 using Grpc.Core;
 
 namespace Granary.Server.Identity;
 
-/// <summary>Knows on whose behalf a call is made, by the token in its headers.</summary>
+/// <summary>Knows on whose behalf a call is made: by the token in its headers, else by the certificate of its connection.</summary>
 internal sealed class Callers(Replica replica, ITokens tokens)
 {
     private const string TokenHeader = "token";
@@ -21,8 +22,9 @@ internal sealed class Callers(Replica replica, ITokens tokens)
             return Caller.Nobody;
         }
 
-        return TokenOf(context.GetHttpContext().Request.Headers) is { } token
-            ? tokens.Find(auth, token) ?? throw new EtcdException(EtcdError.InvalidAuthToken)
+        var http = context.GetHttpContext();
+        return TokenOf(http.Request.Headers) is { } token ? tokens.Find(auth, token) ?? throw new EtcdException(EtcdError.InvalidAuthToken)
+            : http.Features.Get<CertificateUser>()?.Name is { Length: > 0 } name ? Caller.Of(name)
             : Caller.Nobody;
     }
 

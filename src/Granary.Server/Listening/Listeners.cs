@@ -1,4 +1,5 @@
 using Granary.Server.Configuration;
+using Granary.Server.Tls;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Granary.Server.Listening;
@@ -42,19 +43,24 @@ internal static class Listeners
         {
             if (url.EndPoint is { } endpoint)
             {
-                kestrel.Listen(endpoint, Prepare);
+                kestrel.Listen(endpoint, listen => Prepare(listen, url));
             }
             else
             {
-                kestrel.ListenUnixSocket(url.SocketPath!, Prepare);
+                kestrel.ListenUnixSocket(url.SocketPath!, listen => Prepare(listen, url));
             }
         }
 
-        void Prepare(ListenOptions listen)
+        void Prepare(ListenOptions listen, ListenUrl url)
         {
             if (traffic is not null)
             {
                 listen.Use(next => connection => traffic.Serve(connection, next));
+            }
+
+            if (url.IsSecure)
+            {
+                listen.Secure(kestrel.ApplicationServices.GetRequiredService<ServerTls>(), options.Tls);
             }
 
             listen.ServeBoth(purpose, options.RequestHeadersTimeout);

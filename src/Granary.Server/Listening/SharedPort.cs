@@ -10,8 +10,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 namespace Granary.Server.Listening;
 
 /// <summary>
-/// HTTP/1.1 and HTTP/2 on one port without TLS. Kestrel lets the handshake of TLS choose between the two and takes HTTP/1.1 where there is none;
-/// so whoever begins with HTTP/2's preface is marked as if a handshake had chosen it.
+/// HTTP/1.1 and HTTP/2 on one port. Kestrel lets the handshake of TLS choose between the two and takes HTTP/1.1 where there is none, or where
+/// the client has not chosen; so whoever begins with HTTP/2's preface is marked as if a handshake had chosen it.
 /// </summary>
 internal static class SharedPort
 {
@@ -44,7 +44,10 @@ internal static class SharedPort
             if (isHttp2)
             {
                 connection.Features.Set<ITlsApplicationProtocolFeature>(ChosenHttp2.Instance);
-                connection.Features.Set<ITlsConnectionFeature>(ChosenHttp2.Instance);
+                if (connection.Features.Get<ITlsConnectionFeature>() is null)
+                {
+                    connection.Features.Set<ITlsConnectionFeature>(ChosenHttp2.Instance);
+                }
             }
 
             await next(connection);

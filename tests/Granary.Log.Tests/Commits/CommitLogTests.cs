@@ -207,6 +207,66 @@ public sealed class CommitLogTests : IDisposable
     }
 
     [Fact]
+    public async Task What_was_decided_before_a_right_changed_is_refused_and_decided_anew()
+    {
+        using var log = Open(new FaultyFiles((_, _) => false));
+        await log.Append(Puts(1));
+        var before = Puts(1, prefix: "before");
+        await log.ChangeAuth(auth => AuthRules.Decide(auth, Caller.Nobody, new AuthRoleAddRequest { Name = "r" }, ByteString.Empty));
+        Assert.Equal(AppendOutcome.Refused, await log.Append(before));
+        Assert.Equal(AppendOutcome.Committed, await log.Append(Puts(1, prefix: "before")));
+    }
+
+    [Fact]
+    public async Task Changes_of_rights_are_decided_one_behind_the_other_and_outlast_the_process()
+    {
+        var log = Open(new FaultyFiles((_, _) => false));
+        var changes = Enumerable.Range(0, 50).Select(i => log.ChangeAuth(
+            auth => AuthRules.Decide(auth, Caller.Nobody, new AuthUserAddRequest { Name = $"u{i % 40}" }, ByteString.CopyFromUtf8("hash")))).ToList();
+        foreach (var (change, i) in changes.Select((change, i) => (change, i)))
+        {
+            var error = (await Record.ExceptionAsync(() => change) as EtcdException)?.Error;
+            Assert.Equal(i < 40 ? null : EtcdError.UserExists, error);
+        }
+
+        await log.ChangeAuth(auth => AuthRules.Decide(auth, Caller.Nobody, new AuthUserDeleteRequest { Name = "u7" }, ByteString.Empty));
+        await log.ChangeAuth(auth => AuthRules.Decide(auth, Caller.Nobody, new AuthDisableRequest(), ByteString.Empty));
+        Assert.Equal((42UL, 39), (_replica.State.Auth.Revision, _replica.State.Auth.Users.Count));
+        log.Dispose();
+
+        using var again = new Replica(_store);
+        Assert.Equal(_replica.State.Auth.Revision, again.State.Auth.Revision);
+        Assert.Equal(_replica.State.Auth.Users.OrderBy(user => user.Key, StringComparer.Ordinal), again.State.Auth.Users.OrderBy(user => user.Key, StringComparer.Ordinal));
+        using var replayed = new Replica(new MemoryStore());
+        using var records = SegmentLog.Open(
+            Options, 0, (index, record) => replayed.Apply(index, LogRecord.Decode(record)), NullLogger.Instance);
+        replayed.Publish();
+        Assert.Equal(_replica.State.Auth.Users.OrderBy(user => user.Key, StringComparer.Ordinal), replayed.State.Auth.Users.OrderBy(user => user.Key, StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_only_root_may_do_is_refused_to_others_where_the_order_is_made()
+    {
+        using var log = Open(new FaultyFiles((_, _) => false));
+        await log.Append(Puts(3));
+        foreach (var request in (IMessage[])
+            [
+                new AuthUserAddRequest { Name = "root" }, new AuthUserAddRequest { Name = "ann" },
+                new AuthUserGrantRoleRequest { User = "root", Role = "root" }, new AuthEnableRequest(),
+            ])
+        {
+            await log.ChangeAuth(auth => AuthRules.Decide(auth, Caller.Nobody, request, ByteString.Empty));
+        }
+
+        Assert.Equal(EtcdError.UserEmpty, (await Assert.ThrowsAsync<EtcdException>(() => log.Compact(2, Caller.Nobody))).Error);
+        Assert.Equal(EtcdError.PermissionDenied, (await Assert.ThrowsAsync<EtcdException>(() => log.Compact(2, Caller.Of("ann")))).Error);
+        Assert.Equal(EtcdError.PermissionDenied, (await Assert.ThrowsAsync<EtcdException>(() => log.SetPeerUrls(new PeerUrlsRecord([]), Caller.Of("ann")))).Error);
+        Assert.Equal(-1, _replica.State.CompactedRevision);
+        await log.Compact(2, Caller.Of("root"));
+        Assert.Equal(2, _replica.State.CompactedRevision);
+    }
+
+    [Fact]
     public async Task A_closed_log_takes_nothing_and_each_start_is_a_term()
     {
         var log = Open(new FaultyFiles((_, _) => false));

@@ -1,0 +1,36 @@
+using Granary.Server.Configuration;
+using Granary.Server.Tls;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace Granary.Server.Listening;
+
+/// <summary>TLS on a port: by ALPN the client chooses between HTTP/2 and HTTP/1.1.</summary>
+internal static class SecurePort
+{
+    private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10);
+
+    public static void Secure(this ListenOptions listen, ServerTls tls, TlsOptions options)
+    {
+        listen.Protocols = HttpProtocols.Http1AndHttp2;
+        listen.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            OnConnection = _ => new(tls.ForHandshake()),
+            HandshakeTimeout = HandshakeTimeout,
+        });
+        if (options.ClientCertAuth)
+        {
+            listen.Use(next => connection =>
+            {
+                if (connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate is { } certificate)
+                {
+                    connection.Features.Set(new CertificateUser(ClientCertificates.CommonName(certificate)));
+                }
+
+                return next(connection);
+            });
+        }
+    }
+}
