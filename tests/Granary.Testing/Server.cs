@@ -251,10 +251,9 @@ public sealed class Server : IAsyncDisposable
             arguments.Add($"{Name}=http://127.0.0.1:{_peerPort}");
         }
 
-        foreach (var argument in new[]
-        {
-            "--name", Name, "--data-dir", DataDirectory, "--listen-client-urls", Address, "--advertise-client-urls", Address,
-        }.Concat(_flags))
+        // Who says where to listen has to say how to get there as well: the channel is for the address of our choice.
+        string[] listen = _flags.Contains("--listen-client-urls") ? [] : ["--listen-client-urls", Address, "--advertise-client-urls", Address];
+        foreach (var argument in (string[])["--name", Name, "--data-dir", DataDirectory, .. listen, .. _flags])
         {
             arguments.Add(argument);
         }

@@ -1,4 +1,5 @@
 using Granary.Server.Configuration;
+using Granary.Server.Tls;
 
 namespace Granary.Server.Http;
 
@@ -24,6 +25,16 @@ internal sealed class HttpAccess(ServerOptions options)
             await context.Response.WriteAsync(
                 $"The host name \"{host}\" is not one that this server answers to. Name it in --host-whitelist if it should be, or use TLS.\n",
                 context.RequestAborted);
+            return true;
+        }
+
+        // The gateway's calls have no certificate: whoever has one would take themselves for its user.
+        if (context.Features.Get<CertificateUser>()?.Name is { Length: > 0 } && context.Request.Path.StartsWithSegments("/v3", StringComparison.Ordinal))
+        {
+            await PlainText.Write(
+                context,
+                StatusCodes.Status400BadRequest,
+                "CommonName of client sending a request against gateway will be ignored and not used as expected\n");
             return true;
         }
 

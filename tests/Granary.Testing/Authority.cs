@@ -2,10 +2,10 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Granary.Snapshots.Tests;
+namespace Granary.Testing;
 
 /// <summary>A certificate authority for one test, and what it has signed: PEM files in a directory.</summary>
-internal sealed class Authority
+public sealed class Authority
 {
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
@@ -34,19 +34,44 @@ internal sealed class Authority
     public string CertificateFile { get; }
 
     /// <summary>Signs a certificate for 127.0.0.1, as a server and as a client; returns it and its key.</summary>
-    public (string CertificateFile, string KeyFile) Issue(string name)
+    /// <param name="name">Its common name, and that of its files.</param>
+    /// <param name="host">A host name that it is for besides.</param>
+    /// <param name="isExpired">Whether its time is over.</param>
+    /// <param name="isForClients">Whether it may be shown by clients.</param>
+    public (string CertificateFile, string KeyFile) Issue(string name, string? host = null, bool isExpired = false, bool isForClients = true)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
+        if (host is not null)
+        {
+            names.AddDnsName(host);
+        }
+
         request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication), new Oid(ClientAuthentication)], false));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(
+            [new Oid(ServerAuthentication), .. isForClients ? [new Oid(ClientAuthentication)] : Array.Empty<Oid>()], false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_certificate, true, false));
-        using var issued = request.Create(_certificate, From, Until, RandomNumberGenerator.GetBytes(8));
+        using var issued = request.Create(_certificate, From, isExpired ? From.AddHours(1) : Until, RandomNumberGenerator.GetBytes(8));
         var (certificateFile, keyFile) = (Path.Combine(_directory, $"{name}.pem"), Path.Combine(_directory, $"{name}-key.pem"));
         File.WriteAllText(certificateFile, issued.ExportCertificatePem());
         File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem());
         return (certificateFile, keyFile);
+    }
+
+    /// <summary>Makes a list of certificates that are revoked; returns its file.</summary>
+    public string Revoke(params string[] certificateFiles)
+    {
+        var list = new CertificateRevocationListBuilder();
+        foreach (var file in certificateFiles)
+        {
+            using var certificate = X509CertificateLoader.LoadCertificateFromFile(file);
+            list.AddEntry(certificate);
+        }
+
+        var path = Path.Combine(_directory, "revoked.crl");
+        File.WriteAllText(path, PemEncoding.WriteString("X509 CRL", list.Build(_certificate, 1, Until, HashAlgorithmName.SHA256)));
+        return path;
     }
 }
