@@ -17,11 +17,15 @@ public readonly struct Access
         _user = user;
     }
 
+    /// <summary>Whether the token is of an older auth revision: then not even a txn that asks for nothing is answered.</summary>
+    public bool IsOutdated => _error == EtcdError.AuthOldRevision;
+
     /// <summary>Whether everything is allowed: then nothing needs to be looked up.</summary>
     public bool IsFree => _error is null && _user is null;
 
     public static Access Of(AuthState state, Caller caller)
     {
+        ArgumentNullException.ThrowIfNull(caller);
         if (!state.IsEnabled || caller.IsServer)
         {
             return default;

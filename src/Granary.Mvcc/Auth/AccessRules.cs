@@ -11,14 +11,14 @@ public static class AccessRules
 {
     /// <summary>Why a caller may not do what only a user with the role root may, or null.</summary>
     public static EtcdError? CheckAdmin(AuthState state, Caller caller) =>
-        !state.IsEnabled || caller.IsServer ? null
+        IsFree(state, caller) ? null
         : caller.User is null ? EtcdError.UserEmpty
         : state.AccessOf(caller.User)?.IsRoot is true ? null
         : EtcdError.PermissionDenied;
 
     /// <summary>Why a caller may not do what every user may, or null.</summary>
     public static EtcdError? CheckUser(AuthState state, Caller caller) =>
-        !state.IsEnabled || caller.IsServer ? null
+        IsFree(state, caller) ? null
         : caller.User is null ? EtcdError.UserEmpty
         : state.Users.ContainsKey(caller.User) ? null
         : EtcdError.PermissionDenied;
@@ -36,7 +36,15 @@ public static class AccessRules
         }
 
         var access = Access.Of(view.Auth, caller);
-        return access.IsFree ? null : new Walk(view, access, onLeaseRead).Check(request) ?? (request is LeaseRevokeRequest ? CheckUser(view.Auth, caller) : null);
+        return access.IsFree ? null
+            : access.IsOutdated && request is TxnRequest ? EtcdError.AuthOldRevision
+            : new Walk(view, access, onLeaseRead).Check(request) ?? (request is LeaseRevokeRequest ? CheckUser(view.Auth, caller) : null);
+    }
+
+    private static bool IsFree(AuthState state, Caller caller)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        return !state.IsEnabled || caller.IsServer;
     }
 
     private readonly struct Walk(IKeyspaceView view, Access access, Action<long>? onLeaseRead)

@@ -61,6 +61,9 @@ public sealed record EtcdError(StatusCode Code, string Text)
     public static readonly EtcdError UserWithoutPassword =
         new(StatusCode.Unknown, "auth: authentication failed, password was given for no password user");
 
+    /// <summary>Tokens are signed elsewhere.</summary>
+    public static readonly EtcdError VerifyOnly = new(StatusCode.Unknown, "auth: token signing attempted with verify-only key");
+
     public static readonly EtcdError PermissionNotGiven = new(StatusCode.InvalidArgument, "etcdserver: permission not given");
     public static readonly EtcdError PermissionDenied = new(StatusCode.PermissionDenied, "etcdserver: permission denied");
     public static readonly EtcdError RoleNotGranted = new(StatusCode.FailedPrecondition, "etcdserver: role is not granted to the user");

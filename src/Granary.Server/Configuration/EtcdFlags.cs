@@ -84,7 +84,6 @@ internal static class EtcdFlags
         .. Named(["peer-cert-allowed-cn", "peer-cert-allowed-hostname"], PeerTls),
         Switch("peer-client-cert-auth", PeerTls),
         Switch("peer-auto-tls", PeerTls),
-        new("auth-token", static value => value == "simple" ? null : "asks for tokens of another kind, and this version has no users: leave it out"),
 
         Switch("experimental-enable-lease-checkpoint", Checkpoints),
         Switch("experimental-enable-lease-checkpoint-persist", Checkpoints),

@@ -78,6 +78,8 @@ internal static class Flags
             (o, v) => Secured(o, tls => tls with { MinVersion = TlsVersion(v) })),
         new("tls-max-version", "Newest version of TLS: TLS1.2 or TLS1.3 (default: the newest).",
             (o, v) => Secured(o, tls => tls with { MaxVersion = TlsVersion(v) })),
+        new("auth-token", "Tokens of users: simple, or jwt,sign-method=METHOD,pub-key=FILE[,priv-key=FILE][,ttl=DURATION] (default: simple).",
+            (o, v) => o with { Jwt = JwtOptions.Parse(v) }),
         new("auth-token-ttl", "Seconds for which a simple token is good without being used (default: 300).",
             (o, v) => o with { AuthTokenTtl = TimeSpan.FromSeconds(FlagValues.PositiveInt(v)) }),
         new("bcrypt-cost", "What hashing a password costs, 4 to 31: the time doubles with each step (default: 10).",

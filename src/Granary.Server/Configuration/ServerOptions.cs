@@ -78,6 +78,9 @@ internal sealed record ServerOptions
     /// <summary>Keys at which the keyspace of a cluster that is founded now parts into ranges.</summary>
     public IReadOnlyList<string> InitialRangeSplits { get; init; } = [];
 
+    /// <summary>How JSON web tokens are made; null for simple ones.</summary>
+    public JwtOptions? Jwt { get; init; }
+
     /// <summary>How long a simple token is good for without being used.</summary>
     public TimeSpan AuthTokenTtl { get; init; } = TimeSpan.FromMinutes(5);
 

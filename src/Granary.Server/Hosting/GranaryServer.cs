@@ -73,6 +73,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton(storage.TemporarySpace);
         try
         {
+            builder.Services.AddSingleton<ITokens>(
+                options.Jwt is { } jwt ? new JwtTokens(jwt, TimeProvider.System) : new SimpleTokens(options.AuthTokenTtl, TimeProvider.System));
             if (options.AllListenUrls.Any(static url => url.IsSecure))
             {
                 builder.Services.AddSingleton(new ServerTls(Certified(options), TimeProvider.System, loggers.CreateLogger<ServerTls>()));
@@ -176,7 +178,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton<HealthProbe>();
         builder.Services.AddSingleton<HealthEndpoints>();
         builder.Services.AddSingleton(new GatewayRoutes(EtcdServices.All));
-        builder.Services.AddSingleton<ITokens>(provider => new SimpleTokens(options.AuthTokenTtl, provider.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton(new Passwords(options.BcryptCost));
         builder.Services.AddSingleton<Callers>();
         builder.Services.AddEtcdServices();
@@ -221,14 +222,14 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         silo.Services.AddSingleton<IMembershipTable, InProcessMembershipTable>();
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = ("granary", "granary"));
 
-        // Nobody connects to a single silo: it listens at some port of the loopback interface, and to no client of Orleans.
+        // Nobody connects to a single silo: its address is but a name, at which nothing listens.
         silo.Configure<EndpointOptions>(endpoint =>
         {
             endpoint.AdvertisedIPAddress = IPAddress.Loopback;
             endpoint.SiloPort = 1;
             endpoint.GatewayPort = 0;
-            endpoint.SiloListeningEndpoint = new IPEndPoint(IPAddress.Loopback, 0);
         });
+        NoSiloPort.Use(silo.Services);
 
         // Calls last as long as their client waits: compactions and long scans take their time.
         silo.Configure<SiloMessagingOptions>(messaging =>
