@@ -18,6 +18,7 @@ internal static class BenchCommand
         CompareCommand.CreateCompaction(),
         CompareCommand.CreateLease(),
         CompareCommand.CreateDeletion(),
+        CompareCommand.CreateSecurity(),
         CompareCommand.CreateLateness(),
         MicroCommand.Create(),
     };

@@ -63,6 +63,13 @@ internal static class CompareCommand
             new LargeDeletionComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
     }
 
+    public static Command CreateSecurity()
+    {
+        var rounds = RoundsOption();
+        return Create("security", "What TLS costs, etcd beside Granary, and what users do.", [rounds], (parsed, quick, cancellationToken) =>
+            new SecurityComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
     public static Command CreateLateness()
     {
         var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };

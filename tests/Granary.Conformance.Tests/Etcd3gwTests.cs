@@ -69,14 +69,14 @@ public sealed class Etcd3gwTests(DefaultPair pair) : ConformanceTest(pair), ICla
     public async Task A_session_of_etcd3gw_goes_alike()
     {
         var python = await Repository.Tool("get-etcd3gw", Cancellation);
-        Assert.Equal(await Run(python, Pair.Etcd), await Run(python, Pair.Subject));
+        Assert.Equal(await Run(python, Pair.Etcd, Session), await Run(python, Pair.Subject, Session));
     }
 
-    private static async Task<string> Run(string python, Server server)
+    internal static async Task<string> Run(string python, Server server, string session)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         deadline.CancelAfter(Deadline);
-        var run = await Tool.End(Tool.Start(python, ["-c", Session, server.Endpoint]), deadline.Token);
+        var run = await Tool.End(Tool.Start(python, ["-c", session, server.Endpoint]), deadline.Token);
         Assert.True(run.ExitCode == 0, $"{server.Product}: {run.All}");
         return run.Output;
     }

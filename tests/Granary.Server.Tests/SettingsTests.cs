@@ -72,13 +72,7 @@ public sealed partial class SettingsTests : IDisposable
     [InlineData("proxy", "on", "asks for a proxy")]
     [InlineData("enable-v2", "true", "version 2")]
     [InlineData("experimental-enable-v2v3", "/v2", "version 2")]
-    [InlineData("cert-file", "server.crt", "asks for TLS")]
-    [InlineData("client-cert-auth", "true", "asks for TLS")]
-    [InlineData("auto-tls", "1", "asks for TLS")]
-    [InlineData("tls-min-version", "TLS1.3", "asks for TLS")]
-    [InlineData("self-signed-cert-validity", "2", "asks for TLS")]
     [InlineData("peer-auto-tls", "true", "asks for TLS between members")]
-    [InlineData("auth-token", "jwt,pub-key=app.rsa.pub", "tokens of another kind")]
     [InlineData("experimental-enable-lease-checkpoint", "true", "remaining times of leases")]
     [InlineData("feature-gates", "InitialCorruptCheck=true,LeaseCheckpoint=true", "remaining times of leases")]
     [InlineData("feature-gates", "AllAlpha=true", "remaining times of leases")]
@@ -101,10 +95,6 @@ public sealed partial class SettingsTests : IDisposable
     [InlineData("force-new-cluster", "false")]
     [InlineData("proxy", "off")]
     [InlineData("enable-v2", "false")]
-    [InlineData("client-cert-auth", "f")]
-    [InlineData("tls-min-version", "TLS1.2")]
-    [InlineData("self-signed-cert-validity", "1")]
-    [InlineData("auth-token", "simple")]
     [InlineData("feature-gates", "StopGRPCServiceOnDefrag=true, InitialCorruptCheck=true,LeaseCheckpoint=false,PriorityRequest=true")]
     public void A_value_that_asks_for_nothing_of_the_kind_is_ignored_and_told_of(string name, string value)
     {
@@ -171,13 +161,13 @@ public sealed partial class SettingsTests : IDisposable
         Assert.Equal(("one", "one.granary"), (options.Name, options.EffectiveDataDirectory));
         Assert.Equal(["*"], options.CorsOrigins);
         Assert.Equal(
-            ["discovery-fallback", "initial-cluster-state", "force-new-cluster", "proxy", "proxy-failure-wait", "log-outputs", "client-transport-security", "socket-options"],
+            ["discovery-fallback", "initial-cluster-state", "force-new-cluster", "proxy", "proxy-failure-wait", "log-outputs", "socket-options"],
             warnings.Select(warning => warning.Split(' ')[1]));
     }
 
     [Theory]
-    [InlineData("client-transport-security:\n  cert-file: server.crt", "client-transport-security.cert-file: asks for TLS")]
-    [InlineData("client-transport-security:\n  auto-tls: true", "client-transport-security.auto-tls: asks for TLS")]
+    [InlineData("client-transport-security:\n  cert-file: server.crt", "--cert-file and --key-file belong together")]
+    [InlineData("client-transport-security:\n  tls: true", "there is no setting \"tls\"")]
     [InlineData("peer-transport-security:\n  allowed-cn: [a, b]", "peer-transport-security.allowed-cn: asks for TLS between members")]
     [InlineData("discovery-config:\n  endpoints: [http://10.0.0.1:2379]", "discovery-config.endpoints: asks others")]
     [InlineData("discovery-configuration:", "there is no setting \"discovery-configuration\"")]

@@ -2,10 +2,12 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Google.Protobuf;
+using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Granary.Server.Import;
 using Grpc.Core;
+using Grpc.Health.V1;
 using Spectre.Console;
 
 namespace Granary.Server.Commands;
@@ -42,6 +44,10 @@ internal static class StatusCommand
                 status = await server.Maintenance.StatusAsync(new StatusRequest(), cancellationToken: patience.Token);
                 await Read(server, status, patience.Token);
             }
+            catch (RpcException exception) when (exception.Status.Detail == EtcdError.UserEmpty.Text)
+            {
+                return await TellAsNobody(server, patience.Token);
+            }
             catch (RpcException exception) when (exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !cancellationToken.IsCancellationRequested)
             {
                 throw new SettingsException($"{server.Address} does not answer: {ConnectionFailure.Of(exception)}");
@@ -59,6 +65,15 @@ internal static class StatusCommand
             return IsWell(status) ? 0 : 1;
         }));
         return command;
+    }
+
+    /// <summary>What a server tells of itself that asks for users: no more than whether calls may be sent there.</summary>
+    private static async Task<int> TellAsNobody(EtcdEndpoint server, CancellationToken cancellationToken)
+    {
+        var health = await server.Health.CheckAsync(new HealthCheckRequest(), cancellationToken: cancellationToken);
+        var isServing = health.Status == HealthCheckResponse.Types.ServingStatus.Serving;
+        Console.WriteLine($"{server.Address} {(isServing ? "serves" : "does not serve")}, and tells more to its users: --user NAME:PASSWORD");
+        return isServing ? 0 : 1;
     }
 
     /// <summary>Reads a key as clients do, and adds to the errors what comes of it.</summary>

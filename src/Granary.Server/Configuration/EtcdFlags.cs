@@ -32,7 +32,7 @@ internal static class EtcdFlags
         "client-cert-file", "client-key-file",
         "grpc-keepalive-min-time", "grpc-keepalive-interval", "grpc-keepalive-timeout",
 
-        // What belongs to discovery, to proxies or to users, where those are asked for elsewhere or not at all.
+        // What belongs to discovery or to proxies, where those are asked for elsewhere or not at all.
         "discovery-fallback", "discovery-dial-timeout", "discovery-request-timeout", "discovery-keepalive-time", "discovery-keepalive-timeout",
         "proxy-failure-wait", "proxy-refresh-interval", "proxy-dial-timeout", "proxy-write-timeout", "proxy-read-timeout",
         "v2-deprecation",

@@ -84,6 +84,8 @@ internal static class Flags
             (o, v) => o with { AuthTokenTtl = TimeSpan.FromSeconds(FlagValues.PositiveInt(v)) }),
         new("bcrypt-cost", "What hashing a password costs, 4 to 31: the time doubles with each step (default: 10).",
             (o, v) => o with { BcryptCost = BcryptCost(v) }),
+        new("audit-log", "Note who writes, logs in or is refused, a line of JSON each: a file, or stderr (default: nowhere).",
+            (o, v) => o with { AuditLog = v }, IsOwn: true),
         new("watch-stream-buffer-bytes", "Events that wait in memory for one slow watch stream; more is read again from history (default: 1048576).",
             (o, v) => o with { WatchStreamBufferBytes = FlagValues.PositiveInt(v) }, IsOwn: true),
         new("answer-memory-bytes", "Memory that large answers may take together; a further one waits its turn (default: 1 GiB, or a quarter of the memory if that is less).",

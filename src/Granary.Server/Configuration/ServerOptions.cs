@@ -87,6 +87,9 @@ internal sealed record ServerOptions
     /// <summary>What a new hash of a password costs: the time doubles with each step.</summary>
     public int BcryptCost { get; init; } = Passwords.DefaultCost;
 
+    /// <summary>Where writes, logins and refused calls are noted: a file, or stderr; null for nowhere.</summary>
+    public string? AuditLog { get; init; }
+
     public TlsOptions Tls { get; init; } = new();
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;

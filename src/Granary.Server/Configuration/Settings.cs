@@ -148,9 +148,10 @@ internal static class Settings
 
     // What secures clients' connections has a section of its own, whose entries are named as the flags are.
     private static IEnumerable<KeyValuePair<string, object?>> Opened(KeyValuePair<string, object?> entry) =>
-        entry is { Key: ClientSecuritySection, Value: IDictionary<object, object?> section }
-            ? section.Select(static inner => KeyValuePair.Create(inner.Key.ToString()!, inner.Value))
-            : [entry];
+        entry.Key != ClientSecuritySection ? [entry]
+        : entry.Value is IDictionary<object, object?> section ? section.Select(static inner => KeyValuePair.Create(inner.Key.ToString()!, inner.Value))
+        : entry.Value is null or "" or "false" ? []
+        : throw new SettingsException($"{ClientSecuritySection} is a section: its settings stand below it");
 
     private static Dictionary<string, object?> Entries(string path)
     {

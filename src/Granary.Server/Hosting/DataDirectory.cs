@@ -63,6 +63,7 @@ internal sealed class DataDirectory
 
     private static DataDirectory Create(string path, string[] ownPatterns)
     {
+        PrivateFiles.Begin();
         try
         {
             if (File.Exists(path))

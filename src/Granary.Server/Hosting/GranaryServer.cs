@@ -5,6 +5,7 @@ using Granary.Grains.Hosting;
 using Granary.Grains.KeyRanges;
 using Granary.Log.Commits;
 using Granary.Server.Identity;
+using Granary.Server.Audit;
 using Granary.Server.Configuration;
 using Granary.Server.Facade;
 using Granary.Server.Gateway;
@@ -73,6 +74,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton(storage.TemporarySpace);
         try
         {
+            if (options.AuditLog is { } audit)
+            {
+                builder.Services.AddSingleton(new AuditLog(audit, TimeProvider.System));
+            }
+
             builder.Services.AddSingleton<ITokens>(
                 options.Jwt is { } jwt ? new JwtTokens(jwt, TimeProvider.System) : new SimpleTokens(options.AuthTokenTtl, TimeProvider.System));
             if (options.AllListenUrls.Any(static url => url.IsSecure))
@@ -186,6 +192,10 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             grpc.MaxReceiveMessageSize = RequestSize.MaxMessageBytes(options);
             grpc.MaxSendMessageSize = null;
             grpc.EnableDetailedErrors = false;
+            if (options.AuditLog is not null)
+            {
+                grpc.Interceptors.Add<AuditInterceptor>();
+            }
         });
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.UseHealthChecksCache = false)

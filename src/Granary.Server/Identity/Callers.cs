@@ -28,6 +28,19 @@ internal sealed class Callers(Replica replica, ITokens tokens)
             : Caller.Nobody;
     }
 
+    /// <summary>The name of the user whose call it is, as far as that is known; null for nobody.</summary>
+    public string? NameOf(ServerCallContext context)
+    {
+        try
+        {
+            return Of(context).User;
+        }
+        catch (EtcdException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Whose call it is, of one that every user may make.</summary>
     /// <exception cref="EtcdException">It is not a user's.</exception>
     public Caller User(ServerCallContext context)

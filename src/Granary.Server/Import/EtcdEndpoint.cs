@@ -22,6 +22,7 @@ internal sealed class EtcdEndpoint : IDisposable
         Lease = new Lease.LeaseClient(invoker);
         Auth = new Auth.AuthClient(invoker);
         Maintenance = new Maintenance.MaintenanceClient(invoker);
+        Health = new Grpc.Health.V1.Health.HealthClient(invoker);
     }
 
     public string Address { get; }
@@ -35,6 +36,8 @@ internal sealed class EtcdEndpoint : IDisposable
     public Auth.AuthClient Auth { get; }
 
     public Maintenance.MaintenanceClient Maintenance { get; }
+
+    public Grpc.Health.V1.Health.HealthClient Health { get; }
 
     /// <exception cref="SettingsException">The endpoint, or a certificate, cannot be used.</exception>
     /// <exception cref="RpcException">It cannot be reached, or does not know the user.</exception>

@@ -38,7 +38,7 @@ internal sealed class ServerInstruments
         Gauge("etcd_debugging_mvcc_compact_revision", "The compacted revision.", () => replica.State.CompactedRevision);
         Gauge("etcd_debugging_mvcc_db_compaction_last", "When the last compaction was done, in seconds since 1970.", () => compaction.LastDone);
         Gauge("etcd_debugging_mvcc_pending_events_total", "Watch responses that wait for their clients.", () => watches.WaitingResponses);
-        Gauge("etcd_debugging_auth_revision", "The revision of users and roles.", static () => 1);
+        Gauge("etcd_debugging_auth_revision", "The revision of users and roles.", () => (long)replica.State.Auth.Revision);
         Gauge(
             "granary.watch.lag",
             "Revisions that are applied and that the watch hub has not delivered yet.",

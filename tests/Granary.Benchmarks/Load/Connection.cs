@@ -1,4 +1,7 @@
+using System.Net.Security;
 using Granary.Protos;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Granary.Benchmarks.Load;
@@ -8,7 +11,9 @@ internal sealed class Connection : IDisposable
 {
     private readonly GrpcChannel _channel;
 
-    public Connection(Uri endpoint)
+    /// <param name="endpoint">The server.</param>
+    /// <param name="credentials">Who the client is, and whom it trusts.</param>
+    public Connection(Uri endpoint, Credentials? credentials = null)
     {
         _channel = GrpcChannel.ForAddress(endpoint, new GrpcChannelOptions
         {
@@ -23,12 +28,15 @@ internal sealed class Connection : IDisposable
                 ActivityHeadersPropagator = null,
                 InitialHttp2StreamWindowSize = 1 << 20,
                 PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+                SslOptions = credentials?.Tls() ?? new SslClientAuthenticationOptions(),
             },
         });
-        Kv = new KV.KVClient(_channel);
-        Watch = new Watch.WatchClient(_channel);
-        Maintenance = new Maintenance.MaintenanceClient(_channel);
-        Lease = new Lease.LeaseClient(_channel);
+        var invoker = credentials?.Token is { } token ? _channel.Intercept(headers => With(headers, token)) : _channel.CreateCallInvoker();
+        Kv = new KV.KVClient(invoker);
+        Watch = new Watch.WatchClient(invoker);
+        Maintenance = new Maintenance.MaintenanceClient(invoker);
+        Lease = new Lease.LeaseClient(invoker);
+        Auth = new Auth.AuthClient(invoker);
     }
 
     public KV.KVClient Kv { get; }
@@ -39,12 +47,20 @@ internal sealed class Connection : IDisposable
 
     public Lease.LeaseClient Lease { get; }
 
+    public Auth.AuthClient Auth { get; }
+
     public void Dispose() => _channel.Dispose();
 
     /// <summary>Several connections to the same server.</summary>
-    public static Connection[] Open(Uri endpoint, int count)
+    public static Connection[] Open(Uri endpoint, int count, Credentials? credentials = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        return [.. Enumerable.Range(0, count).Select(_ => new Connection(endpoint))];
+        return [.. Enumerable.Range(0, count).Select(_ => new Connection(endpoint, credentials))];
+    }
+
+    private static Metadata With(Metadata headers, string token)
+    {
+        headers.Add("token", token);
+        return headers;
     }
 }

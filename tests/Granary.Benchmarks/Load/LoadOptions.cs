@@ -5,6 +5,8 @@ internal sealed record LoadOptions
 {
     public required Uri Endpoint { get; init; }
 
+    public Credentials? Credentials { get; init; }
+
     public Workload Workload { get; init; } = Workload.Put;
 
     public int Clients { get; init; } = 100;

@@ -1,7 +1,7 @@
 namespace Granary.Cluster.Tests;
 
 /// <summary>What of a server can be reached from outside of its process.</summary>
-public sealed class OpenPortsTests
+public sealed class ExposureTests
 {
     private const string Listening = "0A";
 
@@ -19,6 +19,26 @@ public sealed class OpenPortsTests
             .Select(fields => Convert.ToInt32(fields[1].Split(':')[1], 16))
             .ToList();
         Assert.Equal([int.Parse(server.Endpoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture)], ports);
+    }
+
+    [Fact]
+    public async Task What_is_in_the_data_directory_is_its_owners_alone()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        await using var server = await Server.Start(Product.Granary, Stop);
+        await new KV.KVClient(server.Channel).PutAsync(new PutRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("a") }, cancellationToken: Stop);
+        await server.Stop(Stop);
+        var files = Directory.EnumerateFileSystemEntries(server.DataDirectory, "*", SearchOption.AllDirectories).Append(server.DataDirectory).ToList();
+        Assert.True(files.Count > 5, string.Join('\n', files));
+        foreach (var file in files)
+        {
+            const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+            Assert.True((File.GetUnixFileMode(file) & ~Owners) == 0, $"others may use {file}");
+        }
     }
 
     private static string? Target(string descriptor)
