@@ -8,6 +8,9 @@ public abstract class Pair(params string[] flags) : IAsyncLifetime
     private Server? _etcd;
     private Server? _subject;
 
+    /// <summary>Flags that etcd does not have.</summary>
+    protected virtual string[] OfGranary => [];
+
     public Server Etcd => _etcd ?? throw new InvalidOperationException("The pair is not started.");
 
     public Server Subject => _subject ?? throw new InvalidOperationException("The pair is not started.");
@@ -17,7 +20,7 @@ public abstract class Pair(params string[] flags) : IAsyncLifetime
         var cancellationToken = TestContext.Current.CancellationToken;
         // What etcd loses in a crash is not looked at here; without the flushes it is much faster.
         var etcd = Server.Start(Product.Etcd, cancellationToken, [.. flags, "--unsafe-no-fsync"]);
-        var subject = Testing.Subject.Start(cancellationToken, flags);
+        var subject = Testing.Subject.Start(cancellationToken, [.. flags, .. Testing.Subject.IsGranary ? OfGranary : []]);
         try
         {
             await Task.WhenAll(etcd, subject);

@@ -26,7 +26,10 @@ public interface IKeyspaceView
     /// <summary>The keys attached to a lease in this state, in key order, the first <paramref name="max"/> of them.</summary>
     IReadOnlyList<ByteString> AttachedKeys(long lease, int max = int.MaxValue);
 
-    /// <summary>The first key at or behind <paramref name="from"/> that is attached to a lease in this state, or null.</summary>
+    /// <summary>
+    /// The first key at or behind <paramref name="from"/> that is attached to a lease in this state, or null. Where very many of them have just
+    /// been deleted it may be one of those.
+    /// </summary>
     ByteString? NextAttached(long lease, ByteString from);
 
     /// <summary>

@@ -38,7 +38,7 @@ internal sealed class AuditLog : IDisposable
     }
 
     /// <summary>Writes a line; it is with the system when this returns.</summary>
-    /// <exception cref="IOException">It is not.</exception>
+    /// <exception cref="Exception">It is not, whatever the reason.</exception>
     public void Write(in AuditEntry entry)
     {
         var buffer = new ArrayBufferWriter<byte>(256);
@@ -51,16 +51,22 @@ internal sealed class AuditLog : IDisposable
         lock (_writing)
         {
             OpenAnewIfMoved();
+            if (_target.CanSeek)
+            {
+                // Somebody may have emptied the file.
+                _target.Seek(0, SeekOrigin.End);
+            }
+
             _target.Write(buffer.WrittenSpan);
         }
     }
 
     public void Dispose() => _target.Dispose();
 
-    // Whoever rotates the file moves it away, or empties it.
+    // Whoever rotates the file moves it away, and may put an empty one in its place.
     private void OpenAnewIfMoved()
     {
-        if (_path is null || _time.GetElapsedTime(_lookedAt) < LookInterval)
+        if (_path is null || !_target.CanSeek || _time.GetElapsedTime(_lookedAt) < LookInterval)
         {
             return;
         }
@@ -69,8 +75,9 @@ internal sealed class AuditLog : IDisposable
         var file = new FileInfo(_path);
         if (!file.Exists || file.Length < _target.Position)
         {
-            _target.Dispose();
+            var moved = _target;
             _target = Open();
+            moved.Dispose();
         }
     }
 
@@ -82,7 +89,7 @@ internal sealed class AuditLog : IDisposable
             return Console.OpenStandardError();
         }
 
-        var options = new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0 };
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
         {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using Google.Protobuf;
@@ -13,6 +14,9 @@ namespace Granary.Server.Audit;
 /// </summary>
 internal static class AuditedRequest
 {
+    private const int MostBytes = 512;
+    private const int MostRanges = 128;
+
     /// <summary>Whether a request may change something.</summary>
     public static bool MayWrite(IMessage request) => request switch
     {
@@ -47,9 +51,6 @@ internal static class AuditedRequest
                 break;
             case DeleteRangeRequest delete:
                 WriteRanges(json, "writes", [(delete.Key, delete.RangeEnd)]);
-                break;
-            case WatchCreateRequest watch:
-                WriteRanges(json, "reads", [(watch.Key, watch.RangeEnd)]);
                 break;
             case CompactionRequest compaction:
                 WriteNumber(json, "revision", compaction.Revision);
@@ -88,36 +89,36 @@ internal static class AuditedRequest
                 json.WriteString("action", $"{alarm.Action} {alarm.Alarm}");
                 break;
             case AuthUserAddRequest add:
-                json.WriteString("of", add.Name);
+                json.WriteString("of", Short(add.Name));
                 break;
             case AuthUserGetRequest get:
-                json.WriteString("of", get.Name);
+                json.WriteString("of", Short(get.Name));
                 break;
             case AuthUserDeleteRequest delete:
-                json.WriteString("of", delete.Name);
+                json.WriteString("of", Short(delete.Name));
                 break;
             case AuthUserChangePasswordRequest change:
-                json.WriteString("of", change.Name);
+                json.WriteString("of", Short(change.Name));
                 break;
             case AuthUserGrantRoleRequest grant:
-                json.WriteString("of", grant.User);
-                json.WriteString("role", grant.Role);
+                json.WriteString("of", Short(grant.User));
+                json.WriteString("role", Short(grant.Role));
                 break;
             case AuthUserRevokeRoleRequest revoke:
-                json.WriteString("of", revoke.Name);
-                json.WriteString("role", revoke.Role);
+                json.WriteString("of", Short(revoke.Name));
+                json.WriteString("role", Short(revoke.Role));
                 break;
             case AuthRoleAddRequest add:
-                json.WriteString("role", add.Name);
+                json.WriteString("role", Short(add.Name));
                 break;
             case AuthRoleGetRequest get:
-                json.WriteString("role", get.Role);
+                json.WriteString("role", Short(get.Role));
                 break;
             case AuthRoleDeleteRequest delete:
-                json.WriteString("role", delete.Role);
+                json.WriteString("role", Short(delete.Role));
                 break;
             case AuthRoleGrantPermissionRequest grant:
-                json.WriteString("role", grant.Name);
+                json.WriteString("role", Short(grant.Name));
                 if (grant.Perm is { } permission)
                 {
                     json.WriteString("permission", permission.PermType.ToString());
@@ -126,7 +127,7 @@ internal static class AuditedRequest
 
                 break;
             case AuthRoleRevokePermissionRequest revoke:
-                json.WriteString("role", revoke.Role);
+                json.WriteString("role", Short(revoke.Role));
                 WriteRanges(json, "ranges", [(revoke.Key, revoke.RangeEnd)]);
                 break;
         }
@@ -191,7 +192,7 @@ internal static class AuditedRequest
         }
 
         json.WriteStartArray(name);
-        foreach (var (key, end) in ranges)
+        foreach (var (key, end) in ranges.Take(MostRanges))
         {
             json.WriteStartArray();
             json.WriteStringValue(Text(key));
@@ -204,11 +205,22 @@ internal static class AuditedRequest
         }
 
         json.WriteEndArray();
+        if (ranges.Count > MostRanges)
+        {
+            json.WriteNumber($"{name} in all", ranges.Count);
+        }
     }
 
+    /// <summary>A name, cut where it is longer than one that means something: what is refused is noted too, and anybody can ask for it.</summary>
+    public static string Short(string name) => name.Length <= MostBytes ? name : $"{name[..MostBytes]}… ({name.Length} characters)";
+
     // As text where it is some, else in hexadecimal behind a mark that no text begins with unless it is doubled.
-    private static string Text(ByteString bytes) =>
-        !Utf8.IsValid(bytes.Span) ? $"\\x{Convert.ToHexString(bytes.Span)}"
-        : bytes.Length > 0 && bytes[0] == '\\' ? "\\" + bytes.ToStringUtf8()
-        : bytes.ToStringUtf8();
+    private static string Text(ByteString bytes)
+    {
+        var shown = bytes.Span[..Math.Min(bytes.Length, MostBytes)];
+        var text = !Utf8.IsValid(shown) ? $"\\x{Convert.ToHexString(shown)}"
+            : shown.Length > 0 && shown[0] == '\\' ? "\\" + Encoding.UTF8.GetString(shown)
+            : Encoding.UTF8.GetString(shown);
+        return shown.Length == bytes.Length ? text : $"{text}… ({bytes.Length} bytes)";
+    }
 }

@@ -111,7 +111,7 @@ internal sealed class AuthService(
     {
         while (true)
         {
-            var user = FindUser(request.Name);
+            var user = FindUser(replica.State.Auth, request.Name);
             EtcdException.ThrowIf(user?.Options?.NoPassword is true ? EtcdError.UserWithoutPassword : null);
             if (!await passwords.Verify(request.Password, user?.Password, cancellationToken))
             {
@@ -119,17 +119,16 @@ internal sealed class AuthService(
             }
 
             // The password may have been changed while it was compared.
-            if (FindUser(request.Name) is { } now && now.Password == user!.Password)
+            var state = replica.State;
+            if (FindUser(state.Auth, request.Name) is { } now && now.Password == user!.Password)
             {
-                var state = replica.State;
                 return tokens.Assign(state.Auth, now, state.AppliedIndex);
             }
         }
     }
 
-    private User? FindUser(string name)
+    private static User? FindUser(AuthState auth, string name)
     {
-        var auth = replica.State.Auth;
         EtcdException.ThrowIf(auth.IsEnabled ? null : EtcdError.AuthNotEnabled);
         return auth.Users.GetValueOrDefault(name);
     }

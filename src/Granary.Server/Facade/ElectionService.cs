@@ -33,7 +33,7 @@ internal sealed class ElectionService(
                     await Put(key, createRevision, request.Value, lease, caller, cancellationToken);
                 }
 
-                await waiting.ForTurn(request.Name, createRevision, caller, cancellationToken);
+                await waiting.ForTurn(request.Name, createRevision, () => callers.Of(context), cancellationToken);
             }
             catch
             {
@@ -88,11 +88,10 @@ internal sealed class ElectionService(
         using var ended = lasting.Begin(context);
         try
         {
-            var caller = callers.Of(context);
             var responses = responseStream.Metered(context);
             while (true)
             {
-                await ObserveOne(request.Name, caller, responses, ended.Token);
+                await ObserveOne(request.Name, callers.Of(context), responses, ended.Token);
             }
         }
         catch (Exception exception)

@@ -50,7 +50,7 @@ internal sealed class KvService(
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Put");
         try
         {
-            await quota.Check(request);
+            await CheckQuota(quota.Check, request, context);
             CallErrors.ThrowIf(RequestChecks.Check(request));
             var caller = callers.Of(context);
             size.Check(request);
@@ -61,6 +61,10 @@ internal sealed class KvService(
             throw await errors.Map(exception, context);
         }
     }
+
+    // Who is refused further down must not be the one for whom the alarm goes up.
+    private ValueTask CheckQuota<TRequest>(Func<TRequest, ValueTask> check, TRequest request, ServerCallContext context) =>
+        callers.IsUser(context) ? check(request) : default;
 
     public override async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, ServerCallContext context)
     {
@@ -84,7 +88,7 @@ internal sealed class KvService(
         AnswerShare? share = null;
         try
         {
-            await quota.Check(request);
+            await CheckQuota(quota.Check, request, context);
             CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
             var caller = callers.Of(context);
             if (Keyspace.IsReadOnly(request))

@@ -22,7 +22,7 @@ internal sealed class LockService(Callers callers, Keyspace keyspace, Waiting wa
             var key = Waiting.Key(request.Name, lease);
             try
             {
-                return await Acquire(request.Name, key, lease, caller, cancellationToken);
+                return await Acquire(request.Name, key, lease, () => callers.Of(context), cancellationToken);
             }
             catch
             {
@@ -55,17 +55,17 @@ internal sealed class LockService(Callers callers, Keyspace keyspace, Waiting wa
         }
     }
 
-    private async Task<LockResponse> Acquire(ByteString name, ByteString key, long lease, Caller caller, CancellationToken cancellationToken)
+    private async Task<LockResponse> Acquire(ByteString name, ByteString key, long lease, Func<Caller> findCaller, CancellationToken cancellationToken)
     {
-        var entered = await waiting.Enter(name, key, ByteString.Empty, lease, caller, cancellationToken);
+        var entered = await waiting.Enter(name, key, ByteString.Empty, lease, findCaller(), cancellationToken);
         var createRevision = entered.Succeeded ? entered.Header.Revision : entered.Responses[0].ResponseRange.Kvs[0].CreateRevision;
         if (entered.Responses[1].ResponseRange.Kvs is [var oldest, ..] && oldest.CreateRevision == createRevision)
         {
             return new LockResponse { Header = entered.Header, Key = key };
         }
 
-        await waiting.ForTurn(name, createRevision, caller, cancellationToken);
-        var own = await keyspace.Range(new RangeRequest { Key = key }, caller, cancellationToken);
+        await waiting.ForTurn(name, createRevision, findCaller, cancellationToken);
+        var own = await keyspace.Range(new RangeRequest { Key = key }, findCaller(), cancellationToken);
         return own.Kvs.Count > 0
             ? new LockResponse { Header = own.Header, Key = key }
             : throw ConcurrencyErrors.Of("mutex: session is expired");

@@ -6,7 +6,7 @@ namespace Granary.Server.Facade;
 /// <summary>A watcher of the server's own services, such as one who waits for a lock.</summary>
 internal sealed class OwnWatch(Watches watches, long stream, WatchOutlet outlet) : IAsyncDisposable
 {
-    /// <summary>The next response that has events, or null when the watch was canceled because what it needs is compacted.</summary>
+    /// <summary>The next response that has events, or null when the watch was canceled: what it needs is compacted, or its caller may not see it.</summary>
     public async Task<WatchResponse?> Next(CancellationToken cancellationToken)
     {
         while (true)

@@ -69,10 +69,12 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
     public static ByteString EndOf(ByteString prefix) => Join(prefix.Span[..^1], "0"u8);
 
     /// <summary>Waits until no key below the name is older than <paramref name="createRevision"/>.</summary>
-    public async Task ForTurn(ByteString name, long createRevision, Caller caller, CancellationToken cancellationToken)
+    public async Task ForTurn(ByteString name, long createRevision, Func<Caller> findCaller, CancellationToken cancellationToken)
     {
         while (true)
         {
+            // A token may end while its client waits.
+            var caller = findCaller();
             var before = await keyspace.Range(
                 new RangeRequest
                 {
@@ -108,7 +110,7 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
             },
             caller);
 
-        // Compacted away or seen: either way the caller looks again.
+        // Compacted away, seen, or no longer allowed: either way the caller looks again.
         await watch.Next(cancellationToken);
     }
 }

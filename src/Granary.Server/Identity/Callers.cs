@@ -28,6 +28,13 @@ internal sealed class Callers(Replica replica, ITokens tokens)
             : Caller.Nobody;
     }
 
+    /// <summary>Whether it is a user's call; where authentication is off everybody's is.</summary>
+    public bool IsUser(ServerCallContext context)
+    {
+        var auth = replica.State.Auth;
+        return !auth.IsEnabled || (NameOf(context) is { } name && auth.Users.ContainsKey(name));
+    }
+
     /// <summary>The name of the user whose call it is, as far as that is known; null for nobody.</summary>
     public string? NameOf(ServerCallContext context)
     {

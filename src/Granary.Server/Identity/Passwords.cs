@@ -19,6 +19,9 @@ internal sealed class Passwords(int cost) : IDisposable
     private const int MaxBytes = 72;
     private const int MaxWaiting = 1000;
 
+    // Longer ones are not kept waiting: a thousand of them would take the memory.
+    private const int MostSaid = 4096;
+
     // Half of the processors, one at least.
     private readonly SemaphoreSlim _slots = new(Math.Max(1, Environment.ProcessorCount / 2));
 
@@ -41,14 +44,14 @@ internal sealed class Passwords(int cost) : IDisposable
     /// <param name="hash">What is known; null when there is no such user, and then it is false, at the same price.</param>
     /// <param name="cancellationToken">Leaves.</param>
     /// <exception cref="EtcdException">Too many are waiting.</exception>
-    public Task<bool> Verify(string password, ByteString? hash, CancellationToken cancellationToken) => Work(
+    public Task<bool> Verify(string password, ByteString? hash, CancellationToken cancellationToken) => password.Length > MostSaid ? Task.FromResult(false) : Work(
         () =>
         {
             try
             {
                 return Crypt.Verify(password, (hash ?? _nobodys.Value).ToStringUtf8()) && hash is not null;
             }
-            catch (Exception exception) when (exception is SaltParseException or ArgumentException)
+            catch (Exception exception) when (exception is SaltParseException or ArgumentException or FormatException or IndexOutOfRangeException)
             {
                 // What is stored is no hash: nobody gets in by it.
                 return false;

@@ -14,7 +14,7 @@ internal static class RevocationList
         var bytes = File.ReadAllBytes(file);
         try
         {
-            return SerialNumbers(Decoded(bytes));
+            return Lists(bytes).SelectMany(SerialNumbers).ToHashSet();
         }
         catch (AsnContentException exception)
         {
@@ -22,10 +22,22 @@ internal static class RevocationList
         }
     }
 
-    private static byte[] Decoded(byte[] bytes)
+    // One in DER, or any number in PEM: each authority has its own.
+    private static List<byte[]> Lists(byte[] bytes)
     {
-        var text = System.Text.Encoding.Latin1.GetString(bytes);
-        return PemEncoding.TryFind(text, out var fields) && text[fields.Label] == PemLabel ? Convert.FromBase64String(text[fields.Base64Data]) : bytes;
+        var rest = System.Text.Encoding.Latin1.GetString(bytes);
+        var lists = new List<byte[]>();
+        while (PemEncoding.TryFind(rest, out var fields))
+        {
+            if (rest[fields.Label] == PemLabel)
+            {
+                lists.Add(Convert.FromBase64String(rest[fields.Base64Data]));
+            }
+
+            rest = rest[fields.Location.End..];
+        }
+
+        return lists.Count > 0 ? lists : [bytes];
     }
 
     private static HashSet<string> SerialNumbers(byte[] encoded)

@@ -101,6 +101,7 @@ internal sealed partial class ServerTls
             ClientCertificateRequired = _options.RequiresClientCertificate,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
             AllowRenegotiation = false,
+            ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
         };
         if (_options.CipherSuites.Count > 0 && !OperatingSystem.IsWindows())
         {

@@ -113,9 +113,9 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         var start = new ByteWriter();
         LeaseKey.Write(start, lease, from.Span);
         using var cursor = _snapshot.Scan(Family.LeaseKeys, start.Written, LeaseKey.Behind(lease));
-        while (cursor.MoveNext())
+        for (var looked = 0; cursor.MoveNext(); looked++)
         {
-            if (IsAttached(cursor.Key))
+            if (looked >= EntriesPerLook || IsAttached(cursor.Key))
             {
                 return ByteString.CopyFrom(cursor.Key[LeaseKey.Length..]);
             }

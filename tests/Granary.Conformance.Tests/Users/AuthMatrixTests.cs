@@ -8,7 +8,7 @@ namespace Granary.Conformance.Tests.Users;
 /// Who may do what: random users with random roles make random calls on ranges of every shape, while permissions come and go. Both
 /// servers allow and refuse the same, and what was allowed did the same.
 /// </summary>
-public sealed class AuthMatrixTests(AuthPair pair) : AuthTest(pair), IClassFixture<AuthPair>
+public abstract class AuthMatrix(AuthPair pair) : AuthTest(pair)
 {
     private const int Cases = 10_000;
     private const int CasesPerState = 100;
@@ -205,3 +205,9 @@ public sealed class AuthMatrixTests(AuthPair pair) : AuthTest(pair), IClassFixtu
 
     private long LeaseId(int number) => (1000 * Start) + number;
 }
+
+/// <inheritdoc/>
+public sealed class AuthMatrixTests(AuthPair pair) : AuthMatrix(pair), IClassFixture<AuthPair>;
+
+/// <inheritdoc/>
+public sealed class SplitAuthMatrixTests(SplitAuthPair pair) : AuthMatrix(pair), IClassFixture<SplitAuthPair>;

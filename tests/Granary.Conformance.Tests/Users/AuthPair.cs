@@ -5,7 +5,7 @@ using Xunit.Sdk;
 namespace Granary.Conformance.Tests.Users;
 
 /// <summary>A pair whose users log in quickly, and the tokens that they have got at each of the two.</summary>
-public sealed class AuthPair() : Pair("--bcrypt-cost=4")
+public class AuthPair() : Pair("--bcrypt-cost=4")
 {
     public const string RootPassword = "root's";
 
