@@ -2,8 +2,8 @@ using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
-using Granary.Server.Identity;
 using Granary.Server.Configuration;
+using Granary.Server.Identity;
 using Granary.Server.Metrics;
 using Grpc.Core;
 

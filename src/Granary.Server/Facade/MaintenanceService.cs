@@ -1,9 +1,9 @@
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
-using Granary.Server.Identity;
 using Granary.Server.Configuration;
 using Granary.Server.Health;
+using Granary.Server.Identity;
 using Granary.Server.Metrics;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores;

@@ -1,8 +1,8 @@
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
-using Granary.Server.Identity;
 using Granary.Server.Configuration;
+using Granary.Server.Identity;
 using Granary.Server.Metrics;
 using Grpc.Core;
 
