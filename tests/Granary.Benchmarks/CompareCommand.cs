@@ -66,8 +66,10 @@ internal static class CompareCommand
     public static Command CreateSecurity()
     {
         var rounds = RoundsOption();
-        return Create("security", "What TLS costs, etcd beside Granary, and what users do.", [rounds], (parsed, quick, cancellationToken) =>
-            new SecurityComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+        var only = new Option<string?>("--only") { Description = "One of tls, users, audit." };
+        only.AcceptOnlyFromAmong("tls", "users", "audit");
+        return Create("security", "What TLS costs, etcd beside Granary, and what users and an audit log do.", [rounds, only], (parsed, quick, cancellationToken) =>
+            new SecurityComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(parsed.GetValue(only), cancellationToken));
     }
 
     public static Command CreateLateness()

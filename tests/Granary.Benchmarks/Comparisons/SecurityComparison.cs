@@ -8,7 +8,7 @@ namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>
 /// What TLS and users cost: one server after the other, each with a plain and a secure port, is loaded by the two in turn; then Granary
-/// without and with authentication.
+/// without and with authentication, and without and with an audit log.
 /// </summary>
 internal sealed class SecurityComparison(CompareOptions options, TextWriter output)
 {
@@ -23,15 +23,41 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
 
     private readonly KeySpace _keys = new(Keys, 16, 256, seed: 1);
 
-    public async Task Run(CancellationToken cancellationToken)
+    /// <param name="only">tls, users or audit; null for all three.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task Run(string? only, CancellationToken cancellationToken)
+    {
+        if (only is null or "tls")
+        {
+            output.WriteLine("| req/s, 100 clients | plain | TLS | TLS/plain |");
+            output.WriteLine("|---|---:|---:|---:|");
+            await Securing(cancellationToken);
+            output.WriteLine();
+        }
+
+        if (only is null or "users")
+        {
+            output.WriteLine($"| req/s, 100 clients; {Users} users, {Roles * PermissionsPerRole} permissions of the one at work | off | on | on/off |");
+            output.WriteLine("|---|---:|---:|---:|");
+            await Authentication(cancellationToken);
+            output.WriteLine();
+        }
+
+        if (only is null or "audit")
+        {
+            output.WriteLine("| req/s, 100 clients | no audit log | to a file | with/without |");
+            output.WriteLine("|---|---:|---:|---:|");
+            await Auditing(cancellationToken);
+        }
+    }
+
+    private async Task Securing(CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("granary-bench-tls-");
         try
         {
             var authority = new Authority(directory.FullName, "authority");
             var (certificate, key) = authority.Issue("server");
-            output.WriteLine("| req/s, 100 clients | plain | TLS | TLS/plain |");
-            output.WriteLine("|---|---:|---:|---:|");
             foreach (var product in (Product[])[Product.Etcd, Product.Granary])
             {
                 var (plain, secure) = ($"http://127.0.0.1:{LoopbackPorts.Take()}", $"https://127.0.0.1:{LoopbackPorts.Take()}");
@@ -49,11 +75,19 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
         {
             directory.Delete(recursive: true);
         }
+    }
 
-        output.WriteLine();
-        output.WriteLine($"| req/s, 100 clients; {Users} users, {Roles * PermissionsPerRole} permissions of the one at work | off | on | on/off |");
-        output.WriteLine("|---|---:|---:|---:|");
-        await Authentication(cancellationToken);
+    private async Task Auditing(CancellationToken cancellationToken)
+    {
+        await using var without = await Server.Start(Product.Granary, cancellationToken);
+        await using var with = await Server.Start(Product.Granary, cancellationToken, "--audit-log=audit.log");
+        await Fill.Run(new Uri(without.Address), _keys, cancellationToken);
+        await Fill.Run(new Uri(with.Address), _keys, cancellationToken);
+        await InTurn(
+            "audit, ", with,
+            () => Task.FromResult((without.Address, (Credentials?)null)),
+            () => Task.FromResult((with.Address, (Credentials?)new Credentials())),
+            cancellationToken);
     }
 
     private async Task Authentication(CancellationToken cancellationToken)
