@@ -74,6 +74,7 @@ internal sealed class JwtTokens : ITokens
 
     private (Caller Caller, DateTimeOffset From, DateTimeOffset Until)? Recognize(string text)
     {
+        // It never waits: the keys are at hand, and there is no issuer to be asked for them.
         var result = _handler.ValidateTokenAsync(text, _validation).GetAwaiter().GetResult();
         if (!result.IsValid || result.SecurityToken is not JsonWebToken token)
         {
