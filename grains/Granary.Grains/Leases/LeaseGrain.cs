@@ -3,6 +3,7 @@ using Granary.Grains.Placement;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
+using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 using Microsoft.Extensions.Logging;
@@ -85,7 +86,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
     public async ValueTask<LeaseRenewals> KeepAlive(long[] ids, Caller caller, CancellationToken cancellationToken)
     {
         var revision = replica.State.Revision;
-        CheckMayRenew(ids, caller);
+        CheckAttached(caller, ids, static (access, view, id) => access.WriteAttached(view, id));
         var ttls = new long[ids.Length];
         List<Task>? ending = null;
         var renewed = 0;
@@ -136,11 +137,12 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
     public ValueTask<IReadOnlyList<LeaseRemaining>> Leases(Caller caller)
     {
-        CheckMayList(caller);
+        CheckAttached(caller, _timers.All.Select(static lease => lease.Id), static (access, view, id) => access.ReadAttached(view, id));
         return new(_timers.All.Select(lease => new LeaseRemaining(lease.Id, _timers.Remaining(lease))).ToArray());
     }
 
-    private void CheckMayRenew(long[] ids, Caller caller)
+    /// <summary>Refuses whoever is no user, or lacks a right to the keys that are attached to one of the leases.</summary>
+    private void CheckAttached(Caller caller, IEnumerable<long> ids, Func<Access, IKeyspaceView, long, EtcdError?> check)
     {
         using var view = replica.View();
         var access = Access.Of(view.Auth, caller);
@@ -152,23 +154,7 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         EtcdException.ThrowIf(AccessRules.CheckUser(view.Auth, caller));
         foreach (var id in ids)
         {
-            EtcdException.ThrowIf(access.WriteAttached(view, id));
-        }
-    }
-
-    private void CheckMayList(Caller caller)
-    {
-        using var view = replica.View();
-        var access = Access.Of(view.Auth, caller);
-        if (access.IsFree)
-        {
-            return;
-        }
-
-        EtcdException.ThrowIf(AccessRules.CheckUser(view.Auth, caller));
-        foreach (var lease in _timers.All)
-        {
-            EtcdException.ThrowIf(access.ReadAttached(view, lease.Id));
+            EtcdException.ThrowIf(check(access, view, id));
         }
     }
 
