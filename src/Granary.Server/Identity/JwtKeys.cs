@@ -34,7 +34,10 @@ internal sealed record JwtKeys(string Method, SecurityKey Verifying, SecurityKey
                     new ECDsaSecurityKey(Ecdsa(options.SignMethod, options.PublicKeyFile ?? options.PrivateKeyFile)),
                     options.PrivateKeyFile is { } file ? new ECDsaSecurityKey(Ecdsa(options.SignMethod, file)) : null),
                 "HS256" or "HS384" or "HS512" => Secret(options),
-                "EdDSA" => throw new CryptographicException("this version does not know EdDSA: take ES256"),
+                Ed25519Key.Method => new JwtKeys(
+                    options.SignMethod,
+                    Ed25519Key.FromPem(File.ReadAllText(Named(options.PublicKeyFile ?? options.PrivateKeyFile))),
+                    options.PrivateKeyFile is { } file ? Ed25519Key.FromPem(File.ReadAllText(file)) : null),
                 var other => throw new CryptographicException($"there is no method \"{other}\""),
             };
         }

@@ -4,6 +4,11 @@ using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
+using Org.BouncyCastle.Crypto.Parameters;
+using Org.BouncyCastle.Crypto.Signers;
+using Org.BouncyCastle.Pkcs;
+using Org.BouncyCastle.Security;
+using Org.BouncyCastle.X509;
 using static Granary.Conformance.Tests.Requests;
 using static Granary.Protos.Permission.Types.Type;
 
@@ -65,11 +70,14 @@ public sealed class JwtTests : IDisposable
     [InlineData("RS256")]
     [InlineData("ES256")]
     [InlineData("HS256")]
+    [InlineData("EdDSA")]
     public async Task What_nobody_with_the_key_has_signed_for_now_is_refused(string method)
     {
         var (publicKey, privateKey) = Keys(method, "keys");
         var (_, otherKey) = Keys(method, "other");
-        await using var server = await Started(Subject.Product, Flags(method, publicKey, privateKey));
+
+        // etcd's manual has EdDSA, and etcd refuses it.
+        await using var server = await Started(method == "EdDSA" ? Product.Granary : Subject.Product, Flags(method, publicKey, privateKey));
         var token = await Token(server, "ann");
         var parts = token.Split('.');
         var payload = Decoded(parts[1]);
@@ -135,7 +143,9 @@ public sealed class JwtTests : IDisposable
     [InlineData("neither simple nor jwt", "other")]
     [InlineData("sign-method", "jwt")]
     [InlineData("no method", "jwt,sign-method=RS1,pub-key=K")]
-    [InlineData("EdDSA", "jwt,sign-method=EdDSA,pub-key=K")]
+    [InlineData("nowhere.pem", "jwt,sign-method=EdDSA,pub-key=nowhere.pem")]
+    [InlineData("no key of Ed25519", "jwt,sign-method=EdDSA,pub-key=ES256.pub")]
+    [InlineData("has no key", "jwt,sign-method=EdDSA,pub-key=short")]
     [InlineData("no key is named", "jwt,sign-method=RS256")]
     [InlineData("nowhere.pem", "jwt,sign-method=RS256,pub-key=nowhere.pem")]
     [InlineData("another curve", "jwt,sign-method=ES384,pub-key=ES256.pub,priv-key=ES256.key")]
@@ -193,6 +203,14 @@ public sealed class JwtTests : IDisposable
             return (publicFile, privateFile);
         }
 
+        if (method == "EdDSA")
+        {
+            var pair = new Ed25519PrivateKeyParameters(new SecureRandom());
+            File.WriteAllText(privateFile, PemEncoding.WriteString("PRIVATE KEY", PrivateKeyInfoFactory.CreatePrivateKeyInfo(pair).GetEncoded()));
+            File.WriteAllText(publicFile, PemEncoding.WriteString("PUBLIC KEY", SubjectPublicKeyInfoFactory.CreateSubjectPublicKeyInfo(pair.GeneratePublicKey()).GetEncoded()));
+            return (publicFile, privateFile);
+        }
+
         using AsymmetricAlgorithm key = method[0] == 'E' ? ECDsa.Create(Curve(method)) : RSA.Create(2048);
         File.WriteAllText(publicFile, key.ExportSubjectPublicKeyInfoPem());
 
@@ -200,6 +218,8 @@ public sealed class JwtTests : IDisposable
         File.WriteAllText(privateFile, key is RSA rsa ? rsa.ExportRSAPrivateKeyPem() : ((ECDsa)key).ExportECPrivateKeyPem());
         return (publicFile, privateFile);
     }
+
+    private static byte[] Der(string pem) => Convert.FromBase64String(pem[PemEncoding.Find(pem).Base64Data]);
 
     private static ECCurve Curve(string method) => method switch
     {
@@ -222,6 +242,11 @@ public sealed class JwtTests : IDisposable
         {
             case "HS":
                 return $"{signed}.{Base64Url.EncodeToString(HMACSHA256.HashData(File.ReadAllBytes(keyFile), bytes))}";
+            case "Ed":
+                var signer = new Ed25519Signer();
+                signer.Init(forSigning: true, PrivateKeyFactory.CreateKey(Der(File.ReadAllText(keyFile))));
+                signer.BlockUpdate(bytes, 0, bytes.Length);
+                return $"{signed}.{Base64Url.EncodeToString(signer.GenerateSignature())}";
             case "ES":
                 using (var ecdsa = ECDsa.Create())
                 {
