@@ -62,6 +62,21 @@ public sealed class HttpTests
     }
 
     [Fact]
+    public async Task Metrics_and_debug_vars_can_be_shut_to_clients()
+    {
+        var monitoring = $"http://127.0.0.1:{LoopbackPorts.Take()}";
+        await using var server = await InProcessServer.Start(
+            Stop, options => options with { ListenMetricsUrls = [ListenUrl.Parse(monitoring)], EnableMetrics = false, EnableDebugVars = false });
+        foreach (var path in (string[])["/metrics", "/debug/vars"])
+        {
+            Assert.Equal(HttpStatusCode.NotFound, (await Http.GetAsync($"http://{server.Channel.Target}{path}", Stop)).StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await Http.GetAsync(monitoring + "/metrics", Stop)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await Http.GetAsync($"http://{server.Channel.Target}/health", Stop)).StatusCode);
+    }
+
+    [Fact]
     public async Task Http_can_be_moved_to_a_port_of_its_own()
     {
         var http = $"http://127.0.0.1:{LoopbackPorts.Take()}";

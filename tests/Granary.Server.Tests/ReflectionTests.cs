@@ -23,6 +23,15 @@ public sealed class ReflectionTests
         Assert.NotEmpty(file.FileDescriptorResponse.FileDescriptorProto);
     }
 
+    [Fact]
+    public async Task Reflection_can_be_shut()
+    {
+        await using var server = await InProcessServer.Start(Stop, static options => options with { EnableGrpcReflection = false });
+        var reflection = new ServerReflection.ServerReflectionClient(server.Channel);
+        var refused = await Assert.ThrowsAsync<RpcException>(() => Ask(reflection, new ServerReflectionRequest { ListServices = "*" }));
+        Assert.Equal((StatusCode.Unimplemented, "unknown service grpc.reflection.v1alpha.ServerReflection"), (refused.StatusCode, refused.Status.Detail));
+    }
+
     private static async Task<ServerReflectionResponse> Ask(ServerReflection.ServerReflectionClient reflection, ServerReflectionRequest request)
     {
         using var call = reflection.ServerReflectionInfo(cancellationToken: Stop);

@@ -1,4 +1,5 @@
 using Granary.Grains.Hosting;
+using Granary.Server.Hosting;
 using Granary.Server.Identity;
 using Microsoft.Extensions.Logging;
 
@@ -25,6 +26,13 @@ internal sealed record ServerOptions
 
     public bool EnableGrpcGateway { get; init; } = true;
 
+    /// <summary>Whether what is measured can be asked for where clients are served.</summary>
+    public bool EnableMetrics { get; init; } = true;
+
+    public bool EnableDebugVars { get; init; } = true;
+
+    public bool EnableGrpcReflection { get; init; } = true;
+
     /// <summary>Whether the time of each call is measured by method.</summary>
     public bool ExtensiveMetrics { get; init; }
 
@@ -50,6 +58,9 @@ internal sealed record ServerOptions
     public int MaxTxnOps { get; init; } = 128;
 
     public uint MaxConcurrentStreams { get; init; } = uint.MaxValue;
+
+    /// <summary>Connections of clients at a time: by default as many as there can be open files for, beside those that the server needs.</summary>
+    public int MaxConnections { get; init; } = ProcessLimits.FilesForConnections;
 
     /// <summary>Bytes that the database may take; negative is without bound.</summary>
     public long QuotaBackendBytes { get; init; } = 2L << 30;

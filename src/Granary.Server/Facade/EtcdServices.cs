@@ -1,4 +1,5 @@
 using Granary.Protos;
+using Granary.Server.Configuration;
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace Granary.Server.Facade;
@@ -6,8 +7,7 @@ namespace Granary.Server.Facade;
 /// <summary>The gRPC services of this server.</summary>
 internal static class EtcdServices
 {
-    /// <summary>All that are there, by what describes them.</summary>
-    public static readonly IReadOnlyList<ServiceDescriptor> All =
+    private static readonly ServiceDescriptor[] Api =
     [
         KV.Descriptor,
         Protos.Watch.Descriptor,
@@ -18,9 +18,19 @@ internal static class EtcdServices
         Protos.Cluster.Descriptor,
         Protos.Auth.Descriptor,
         Grpc.Health.V1.Health.Descriptor,
+    ];
+
+    private static readonly ServiceDescriptor[] Reflection =
+    [
         Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
         Grpc.Reflection.V1.ServerReflection.Descriptor,
     ];
+
+    /// <summary>All that can be served, by what describes them.</summary>
+    public static readonly IReadOnlyList<ServiceDescriptor> All = [.. Api, .. Reflection];
+
+    /// <summary>Those that are served.</summary>
+    public static IReadOnlyList<ServiceDescriptor> Served(ServerOptions options) => options.EnableGrpcReflection ? All : Api;
 
     /// <summary>Adds the services and what they share.</summary>
     public static void AddEtcdServices(this IServiceCollection services)
@@ -48,7 +58,7 @@ internal static class EtcdServices
     }
 
     /// <summary>Serves them.</summary>
-    public static void MapEtcdServices(this IEndpointRouteBuilder app)
+    public static void MapEtcdServices(this IEndpointRouteBuilder app, ServerOptions options)
     {
         app.MapGrpcService<KvService>();
         app.MapGrpcService<WatchService>();
@@ -59,6 +69,9 @@ internal static class EtcdServices
         app.MapGrpcService<ClusterService>();
         app.MapGrpcService<AuthService>();
         app.MapGrpcHealthChecksService();
-        app.MapGrpcReflectionService();
+        if (options.EnableGrpcReflection)
+        {
+            app.MapGrpcReflectionService();
+        }
     }
 }

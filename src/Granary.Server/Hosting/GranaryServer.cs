@@ -180,6 +180,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(provider => new RpcMetrics(EtcdServices.All, provider.GetRequiredService<IMeterFactory>(), options.ExtensiveMetrics));
         builder.Services.AddSingleton<ClientTraffic>();
+        builder.Services.AddSingleton(new ConnectionBound(options.MaxConnections, ConnectionBound.MostStrangers));
         builder.Services.AddHostedService<MemoryReturn>();
         builder.Services.AddSingleton<HealthProbe>();
         builder.Services.AddSingleton<HealthEndpoints>();
@@ -211,12 +212,13 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         metrics.UseGranaryMetrics();
         var serveMetrics = metrics.Build();
         app.Use(grpc => ActivatorUtilities.CreateInstance<HttpFront>(app.Services, grpc, serveMetrics).Serve);
-        app.UseMiddleware<UnknownMethods>(EtcdServices.All);
+        var options = app.Services.GetRequiredService<ServerOptions>();
+        app.UseMiddleware<UnknownMethods>(EtcdServices.Served(options));
         app.UseMiddleware<LargeAnswers>();
         app.UseMiddleware<RpcMetering>();
         app.UseMiddleware<LibraryStatuses>();
         app.UseRouting();
-        app.MapEtcdServices();
+        app.MapEtcdServices(options);
         return app;
     }
 

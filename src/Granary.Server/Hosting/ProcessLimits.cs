@@ -10,7 +10,10 @@ namespace Granary.Server.Hosting;
 /// </summary>
 internal static class ProcessLimits
 {
-    // The store keeps 512 files open, the program itself some 250; the rest is for the log and for connections.
+    // The store keeps 512 files open, the program itself some 250, and there is the log.
+    private const ulong OwnFiles = 800;
+
+    // The rest is for connections.
     private const ulong LeastFiles = 1024;
 
     private const ulong LeastThreads = 256;
@@ -27,6 +30,9 @@ internal static class ProcessLimits
 
     /// <summary>How many files may be open; 0 where it is not known or there is no limit.</summary>
     public static long OpenFiles => OperatingSystem.IsLinux() && Of(Files) is <= long.MaxValue and var files ? (long)files : 0;
+
+    /// <summary>How many connections there are files for, beside what else needs files.</summary>
+    public static int FilesForConnections => OpenFiles is > 0 and var files ? (int)Math.Clamp(files - (long)OwnFiles, 1, int.MaxValue) : int.MaxValue;
 
     /// <summary>What there is too little of and what to do about it; null when there is enough.</summary>
     public static string? Shortage()

@@ -17,6 +17,7 @@ internal sealed partial class HttpFront
     private readonly RequestDelegate _grpc;
     private readonly RequestDelegate _metrics;
     private readonly ILogger _logger;
+    private readonly ServerOptions _options;
     private readonly HttpAccess _access;
     private readonly HealthEndpoints _health;
     private readonly GatewayEndpoint? _gateway;
@@ -34,6 +35,7 @@ internal sealed partial class HttpFront
         _grpc = grpc;
         _metrics = metrics;
         _health = health;
+        _options = options;
         _access = new HttpAccess(options);
         _gateway = options.EnableGrpcGateway ? new GatewayEndpoint(routes, grpc, options, loggers) : null;
     }
@@ -72,9 +74,9 @@ internal sealed partial class HttpFront
     private RequestDelegate Find(string path, ListenerPurpose purpose) =>
         purpose.HasFlag(ListenerPurpose.Http) && GatewayRoutes.Owns(path) && _gateway is not null ? _gateway.Serve
         : purpose.HasFlag(ListenerPurpose.Http) && path == "/version" ? VersionEndpoint.Serve
-        : purpose.HasFlag(ListenerPurpose.Http) && path == DebugVarsEndpoint.Path ? DebugVarsEndpoint.Serve
+        : purpose.HasFlag(ListenerPurpose.Http) && path == DebugVarsEndpoint.Path && _options.EnableDebugVars ? DebugVarsEndpoint.Serve
         : !purpose.HasFlag(ListenerPurpose.Monitoring) ? PlainText.NotFound
-        : path == MetricsExtensions.Path ? _metrics
+        : path == MetricsExtensions.Path && (_options.EnableMetrics || !purpose.HasFlag(ListenerPurpose.Http)) ? _metrics
         : _health.Find(path) ?? PlainText.NotFound;
 
     private static partial class Log

@@ -5,24 +5,20 @@ using Microsoft.AspNetCore.Connections;
 
 namespace Granary.Server.Listening;
 
-/// <summary>Counts client connections and the bytes that go over them.</summary>
+/// <summary>Counts the bytes that go over client connections.</summary>
 internal sealed class ClientTraffic
 {
     private long _received;
     private long _sent;
-    private long _connections;
 
     public long ReceivedBytes => Interlocked.Read(ref _received);
 
     public long SentBytes => Interlocked.Read(ref _sent);
 
-    public long Connections => Interlocked.Read(ref _connections);
-
     /// <summary>Serves a connection, counting.</summary>
     public async Task Serve(ConnectionContext connection, ConnectionDelegate next)
     {
         var transport = connection.Transport;
-        Interlocked.Increment(ref _connections);
         connection.Transport = new CountedTransport(new CountedReader(transport.Input, this), new CountedWriter(transport.Output, this));
         try
         {
@@ -31,7 +27,6 @@ internal sealed class ClientTraffic
         finally
         {
             connection.Transport = transport;
-            Interlocked.Decrement(ref _connections);
         }
     }
 

@@ -10,6 +10,9 @@ internal static class Listeners
     // Kestrel doubles its limit to bound the streams that it still tracks, in an int: more would turn into a small bound.
     private const uint MaxStreamsPerConnection = 1 << 29;
 
+    // Those who watch the server are few, and reach it also when clients are too many.
+    private const int MostMonitoring = 64;
+
     public static void Configure(KestrelServerOptions kestrel, ServerOptions options)
     {
         // Every bound that etcd does not have would end or stall a client that etcd serves.
@@ -30,14 +33,20 @@ internal static class Listeners
         kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
 
         var traffic = kestrel.ApplicationServices.GetRequiredService<ClientTraffic>();
+        var clients = kestrel.ApplicationServices.GetRequiredService<ConnectionBound>();
         var onClientPort = options.ListenClientHttpUrls.Count > 0 ? ListenerPurpose.Grpc : ListenerPurpose.All;
-        Listen(kestrel, options, options.ListenClientUrls, onClientPort, traffic);
-        Listen(kestrel, options, options.ListenClientHttpUrls, ListenerPurpose.Http, traffic);
-        Listen(kestrel, options, options.ListenMetricsUrls, ListenerPurpose.Monitoring, traffic: null);
+        Listen(kestrel, options, options.ListenClientUrls, onClientPort, clients, traffic);
+        Listen(kestrel, options, options.ListenClientHttpUrls, ListenerPurpose.Http, clients, traffic);
+        Listen(kestrel, options, options.ListenMetricsUrls, ListenerPurpose.Monitoring, new ConnectionBound(MostMonitoring, MostMonitoring), traffic: null);
     }
 
     private static void Listen(
-        KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<ListenUrl> urls, ListenerPurpose purpose, ClientTraffic? traffic)
+        KestrelServerOptions kestrel,
+        ServerOptions options,
+        IReadOnlyList<ListenUrl> urls,
+        ListenerPurpose purpose,
+        ConnectionBound bound,
+        ClientTraffic? traffic)
     {
         foreach (var url in urls)
         {
@@ -53,6 +62,7 @@ internal static class Listeners
 
         void Prepare(ListenOptions listen, ListenUrl url)
         {
+            listen.Use(next => connection => bound.Serve(connection, next));
             if (traffic is not null)
             {
                 listen.Use(next => connection => traffic.Serve(connection, next));

@@ -41,6 +41,7 @@ internal static class SharedPort
                 return;
             }
 
+            ConnectionBound.Known(connection);
             if (isHttp2)
             {
                 connection.Features.Set<ITlsApplicationProtocolFeature>(ChosenHttp2.Instance);

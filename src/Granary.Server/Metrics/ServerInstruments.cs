@@ -24,6 +24,7 @@ internal sealed class ServerInstruments
         WatchStreams watches,
         CompactionWorker compaction,
         ClientTraffic traffic,
+        ConnectionBound connections,
         AnswerBudget answers,
         ServerOptions options,
         TimeProvider time,
@@ -50,7 +51,8 @@ internal sealed class ServerInstruments
 
         Counter("etcd_network_client_grpc_received_bytes_total", "Bytes that came over client connections.", () => traffic.ReceivedBytes);
         Counter("etcd_network_client_grpc_sent_bytes_total", "Bytes that went over client connections.", () => traffic.SentBytes);
-        Gauge("granary.connections", "Client connections that are open.", () => traffic.Connections);
+        Gauge("granary.connections", "Client connections that are open.", () => connections.Open);
+        Counter("granary.connections.refused", "Client connections that were cut off, since there were too many.", () => connections.Refused);
     }
 
     private void AddStore(Replica replica, LatestFigures figures)

@@ -76,7 +76,7 @@ public sealed class TlsTests : IDisposable
                         "role grant-permission r read a", "user grant-role ann r", "auth enable",
                     ])
                 {
-                    Assert.Equal(0, (await Etcdctl(address, root, command.Split(' '))).ExitCode);
+                    Assert.Equal(0, (await Secured.Etcdctl(address, _authority, root, command.Split(' '))).ExitCode);
                 }
 
                 foreach (var (user, command) in ((string, string)[])
@@ -85,7 +85,7 @@ public sealed class TlsTests : IDisposable
                         ("stranger", "--user ann:a get a"), ("ann", "--user ann:wrong get a"), ("root", "user list"), ("ann", "user list"),
                     ])
                 {
-                    var run = await Etcdctl(address, user switch { "root" => root, "ann" => ann, _ => stranger }, command.Split(' '));
+                    var run = await Secured.Etcdctl(address, _authority, user switch { "root" => root, "ann" => ann, _ => stranger }, command.Split(' '));
                     answers.Add($"{user} {command}: {run.Output}{run.Error.Split('\n').LastOrDefault(line => line.StartsWith("Error", StringComparison.Ordinal))}");
                 }
 
@@ -209,7 +209,7 @@ public sealed class TlsTests : IDisposable
         await using var server = await Server.Start(
             Product.Granary, Stop, "--auto-tls", "--listen-client-urls", address, "--advertise-client-urls", address);
         var certificates = Path.Combine(server.DataDirectory, "certificates");
-        var own = Trust(Path.Combine(certificates, "cert.pem"));
+        var own = Secured.Trust(Path.Combine(certificates, "cert.pem"));
         using var first = await Handshake(address, SslProtocols.None, own);
         var shown = first.RemoteCertificate!.GetCertHashString();
         if (!OperatingSystem.IsWindows())
@@ -242,28 +242,9 @@ public sealed class TlsTests : IDisposable
         Assert.Contains(said, refusal.Said, StringComparison.Ordinal);
     }
 
-    private async Task<(Server Server, string Address)> Start(
-        Product product, string[] flags, (string CertificateFile, string KeyFile)? shown = null, string? also = null)
-    {
-        var (certificate, key) = shown ?? _authority.Issue("server");
-        var address = $"https://127.0.0.1:{LoopbackPorts.Take()}";
-        var server = await Server.Start(
-            product,
-            Stop,
-            [
-                "--listen-client-urls", also is null ? address : $"{address},{also}", "--advertise-client-urls", address,
-                "--cert-file", certificate, "--key-file", key, .. flags,
-            ]);
-        return (server, address);
-    }
-
-    private Task<Tool> Etcdctl(string address, (string CertificateFile, string KeyFile) client, string[] arguments) => Tool.End(
-        Tool.Start(
-            EtcdBinaries.Etcdctl,
-            [
-                "--endpoints", address, "--cacert", _authority.CertificateFile, "--cert", client.CertificateFile, "--key", client.KeyFile, .. arguments,
-            ]),
-        Stop);
+    private Task<(Server Server, string Address)> Start(
+        Product product, string[] flags, (string CertificateFile, string KeyFile)? shown = null, string? also = null) =>
+        Secured.Start(product, _authority, flags, shown, also);
 
     private async Task<bool> GetsIn(string address, (string CertificateFile, string KeyFile)? client)
     {
@@ -289,26 +270,8 @@ public sealed class TlsTests : IDisposable
         DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
     };
 
-    private SocketsHttpHandler Handler((string CertificateFile, string KeyFile)? client)
-    {
-        var tls = new SslClientAuthenticationOptions { CertificateChainPolicy = Trust() };
-        if (client is { } shown)
-        {
-            var certificate = X509Certificate2.CreateFromPemFile(shown.CertificateFile, shown.KeyFile);
-            tls.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true);
-        }
-
-        return new SocketsHttpHandler { UseProxy = false, SslOptions = tls };
-    }
-
-    private X509ChainPolicy Trust() => Trust(_authority.CertificateFile);
-
-    private static X509ChainPolicy Trust(string file)
-    {
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.ImportFromPemFile(file);
-        return policy;
-    }
+    private SocketsHttpHandler Handler((string CertificateFile, string KeyFile)? client) =>
+        new() { UseProxy = false, SslOptions = Secured.Client(_authority, client) };
 
     private async Task<string> Shown(string address)
     {
@@ -316,7 +279,7 @@ public sealed class TlsTests : IDisposable
         return stream.RemoteCertificate!.Subject;
     }
 
-    private Task<SslStream> Handshake(string address, SslProtocols protocols) => Handshake(address, protocols, Trust());
+    private Task<SslStream> Handshake(string address, SslProtocols protocols) => Handshake(address, protocols, Secured.Trust(_authority.CertificateFile));
 
     private static async Task<SslStream> Handshake(string address, SslProtocols protocols, X509ChainPolicy trust)
     {
