@@ -89,12 +89,15 @@ public sealed class Server : IAsyncDisposable
     /// old one would wait a while before it connects again.
     /// </summary>
     /// <exception cref="InvalidOperationException">It ended before it was ready; the message has its log.</exception>
-    public async Task StartAgain(CancellationToken cancellationToken)
+    public Task StartAgain(CancellationToken cancellationToken) => StartAgain(ReadyWords, cancellationToken);
+
+    /// <summary>As <see cref="StartAgain(CancellationToken)"/>, but returns when it has said something else.</summary>
+    public async Task StartAgain(string words, CancellationToken cancellationToken)
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var process = Spawn(line =>
         {
-            if (line.Contains(ReadyWords, StringComparison.Ordinal))
+            if (line.Contains(words, StringComparison.Ordinal))
             {
                 ready.TrySetResult();
             }

@@ -8,6 +8,8 @@ public static class Signals
 {
     public const int Interrupt = 2;
 
+    public const int Quit = 3;
+
     public const int Terminate = 15;
 
     /// <summary>SIGCONT of Linux.</summary>

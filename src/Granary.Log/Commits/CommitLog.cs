@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
-using Granary.Log.Segments;
+using Granary.Log.Engines;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
@@ -33,6 +33,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private readonly Thread _thread;
     private readonly ByteWriter _encoded = new();
     private readonly LeaseFences _leases = new();
+    private readonly CancellationTokenRegistration _ownLoss;
 
     // Held to hand over work; the thread waits on it.
     private readonly object _gate = new();
@@ -70,6 +71,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _rangeMapVersion = replica.State.Ranges!.Version;
         _thread = new Thread(Run) { IsBackground = true, Name = "granary commit log" };
         _thread.Start();
+        _ownLoss = records.Lost.UnsafeRegister(static log => ((CommitLog)log!).Wake(), this);
     }
 
     public long Term => _replica.State.Term;
@@ -77,6 +79,10 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     public string? Failure => _failure;
 
     public Task Failed => _failed.Task;
+
+    public bool IsLeading => _failure is null && _records.IsLeading;
+
+    public ValueTask Prove(CancellationToken cancellationToken) => _records.Prove(cancellationToken);
 
     public string? Shortage => _shortage ?? Room.Shortage();
 
@@ -136,6 +142,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
     public void Dispose()
     {
+        _ownLoss.Dispose();
         Close();
         _records.Dispose();
     }
@@ -151,7 +158,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     {
         var state = _replica.State;
         var term = new TermRecord(
-            state.Term + 1,
+            _options.Term ?? state.Term + 1,
             state.ClusterId != 0 ? state.ClusterId : NewId(),
             state.MemberId != 0 ? state.MemberId : NewId(),
             state.Ranges ?? _options.InitialRanges);
@@ -186,6 +193,14 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         pending.Fail(new EtcdException(EtcdError.Stopped));
     }
 
+    private void Wake()
+    {
+        lock (_gate)
+        {
+            Monitor.Pulse(_gate);
+        }
+    }
+
     private bool HasDeferred => _failure is null && _replica.HasDeferred && Room != DiskRoom.Compactions;
 
     private DiskRoom Room => _options.Room?.Invoke() ?? DiskRoom.Writes;
@@ -204,7 +219,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                         return;
                     }
 
-                    if (HasDeferred)
+                    if (HasDeferred || (_records.Lost.IsCancellationRequested && _failure is null))
                     {
                         break;
                     }
@@ -226,6 +241,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
             try
             {
+                if (_records.Lost.IsCancellationRequested && _failure is null)
+                {
+                    throw new InvalidOperationException("Another process leads.");
+                }
+
                 Commit(group);
                 if (HasDeferred)
                 {

@@ -18,6 +18,16 @@ public interface ICommitLog
     /// <summary>Why nothing that takes space can be written for the moment, or null.</summary>
     string? Shortage { get; }
 
+    /// <summary>Whether no other process can write at this moment.</summary>
+    bool IsLeading { get; }
+
+    /// <summary>
+    /// Returns once it is proved that no other process wrote until after the call began: what is then read here is no older than any answer
+    /// that was given before.
+    /// </summary>
+    /// <exception cref="Mvcc.Errors.EtcdException">Another process writes, or nobody knows in time.</exception>
+    ValueTask Prove(CancellationToken cancellationToken);
+
     /// <summary>Puts a batch into the order, makes it durable and applies it.</summary>
     /// <exception cref="Mvcc.Errors.EtcdException">It was not written, or its outcome is unknown.</exception>
     Task<AppendOutcome> Append(CommitBatch batch);

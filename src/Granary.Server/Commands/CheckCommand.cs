@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Granary.Log.Segments;
+using Granary.Log.Engines.Embedded;
 using Granary.Server.Configuration;
 using Granary.Server.Hosting;
 using Granary.Storage.Replicas;

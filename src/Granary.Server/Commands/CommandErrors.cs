@@ -1,4 +1,4 @@
-using Granary.Log.Segments;
+using Granary.Log.Engines.Embedded;
 using Granary.Server.Configuration;
 using Granary.Server.Import;
 using Granary.Storage.Bolt;

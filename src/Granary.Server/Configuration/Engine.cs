@@ -8,4 +8,7 @@ internal enum Engine
 
     /// <summary>In memory only: gone with the process.</summary>
     Memory,
+
+    /// <summary>The log in PostgreSQL, where several processes find it, one of which leads; the replica in files of the data directory.</summary>
+    Postgres,
 }

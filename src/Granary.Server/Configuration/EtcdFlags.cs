@@ -24,7 +24,7 @@ internal static class EtcdFlags
         "experimental-backend-bbolt-freelist-type", "bootstrap-defrag-threshold-megabytes", "experimental-bootstrap-defrag-threshold-megabytes",
 
         // How members elect, talk to and check each other.
-        "heartbeat-interval", "election-timeout", "listen-peer-urls", "raft-read-timeout", "raft-write-timeout", "initial-cluster-token", "max-learners",
+        "listen-peer-urls", "raft-read-timeout", "raft-write-timeout", "initial-cluster-token", "max-learners",
         "corrupt-check-time", "experimental-corrupt-check-time", "compact-hash-check-time", "experimental-compact-hash-check-time",
         "downgrade-check-time", "experimental-downgrade-check-time", "snapshot-catchup-entries", "experimental-snapshot-catchup-entries",
 

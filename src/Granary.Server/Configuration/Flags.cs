@@ -13,9 +13,28 @@ internal static class Flags
     [
         new("name", "Name of this member (default: default).", (o, v) => o with { Name = v }),
         new("data-dir", "Directory that holds everything (default: NAME.granary).", (o, v) => o with { DataDirectory = v }),
-        new("engine", "embedded: in the data directory; memory: gone with the process (default: embedded).",
-            (o, v) => o with { Engine = v switch { "embedded" => Engine.Embedded, "memory" => Engine.Memory, _ => throw new FormatException($"\"{v}\" is neither embedded nor memory") } },
+        new("engine", "embedded: in the data directory; postgres: the log in a database, for several processes of which one leads; memory: gone with the process (default: embedded).",
+            (o, v) => o with
+            {
+                Engine = v switch
+                {
+                    "embedded" => Engine.Embedded,
+                    "memory" => Engine.Memory,
+                    "postgres" => Engine.Postgres,
+                    _ => throw new FormatException($"\"{v}\" is none of embedded, postgres, memory"),
+                },
+            },
             IsOwn: true),
+        new("postgres", "For --engine=postgres: the connection string, such as \"Host=db;Database=granary;Username=granary\"; what is secret belongs into GRANARY_POSTGRES.",
+            (o, v) => o with { Postgres = o.Postgres with { ConnectionString = v } }, IsOwn: true),
+        new("postgres-schema", "Its schema with the tables; each store has one of its own (default: granary).",
+            (o, v) => o with { Postgres = o.Postgres with { Schema = v } }, IsOwn: true),
+        new("postgres-allow-loss", "Take a database that may lose what it has acknowledged: fsync or synchronous_commit off (default: false).",
+            (o, v) => o with { Postgres = o.Postgres with { AllowsLoss = FlagValues.Bool(v) } }, IsOwn: true, IsSwitch: true),
+        new("heartbeat-interval", "With --engine=postgres: milliseconds between two signs of life of the leader (default: 100).",
+            (o, v) => o with { Postgres = o.Postgres with { HeartbeatInterval = TimeSpan.FromMilliseconds(FlagValues.PositiveInt(v)) } }),
+        new("election-timeout", "With --engine=postgres: milliseconds of silence of the leader after which another process leads (default: 1000).",
+            (o, v) => o with { Postgres = o.Postgres with { LeaseTime = TimeSpan.FromMilliseconds(FlagValues.PositiveInt(v)) } }),
         new("listen-client-urls", "Where to listen for clients, comma-separated: http://ADDRESS:PORT, https://ADDRESS:PORT, unix://PATH or unixs://PATH (default: http://localhost:2379).",
             (o, v) => o with { ListenClientUrls = [.. FlagValues.List(v).Select(ListenUrl.Parse)] }),
         new("listen-client-http-urls", "Where to listen for HTTP only, comma-separated; then the other URLs take gRPC only (default: none, both on one port).",

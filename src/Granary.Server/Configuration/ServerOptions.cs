@@ -1,4 +1,5 @@
 using Granary.Grains.Hosting;
+using Granary.Log.Engines.Postgres;
 using Granary.Server.Hosting;
 using Granary.Server.Identity;
 using Microsoft.Extensions.Logging;
@@ -13,6 +14,12 @@ internal sealed record ServerOptions
     public string? DataDirectory { get; init; }
 
     public Engine Engine { get; init; } = Engine.Embedded;
+
+    /// <summary>Where the log is with <see cref="Engine.Postgres"/>.</summary>
+    public PostgresOptions Postgres { get; init; } = new() { ConnectionString = "" };
+
+    /// <summary>How long a write waits for a log that others may keep it from; null where the log is this process's alone.</summary>
+    public TimeSpan? WriteTimeout => Engine == Engine.Postgres ? Postgres.ProofTimeout : null;
 
     public IReadOnlyList<ListenUrl> ListenClientUrls { get; init; } = [ListenUrl.Default];
 

@@ -200,6 +200,7 @@ internal static class Settings
         }
 
         CheckTls(options);
+        options = WithPostgres(options);
         try
         {
             options = options with { AutoCompaction = Flags.AutoCompaction(options.AutoCompactionMode, options.AutoCompactionRetention) };
@@ -211,6 +212,34 @@ internal static class Settings
 
         var traces = settings.LastOrDefault(setting => setting.Flag.Name.EndsWith(TracingSwitch, StringComparison.Ordinal));
         return traces is not null && FlagValues.Bool(traces.Value) ? options : options with { Tracing = null };
+    }
+
+    // etcd waits five seconds and two elections for what it cannot know sooner, and asks for as many signs of life in the time of one.
+    private static ServerOptions WithPostgres(ServerOptions options)
+    {
+        var postgres = options.Postgres;
+        if (options.Engine == Engine.Postgres && postgres.ConnectionString.Length == 0)
+        {
+            throw new SettingsException("--engine=postgres needs --postgres, or GRANARY_POSTGRES: the connection string of the database");
+        }
+
+        if (options.Engine != Engine.Postgres && postgres.ConnectionString.Length > 0)
+        {
+            throw new SettingsException("--postgres is for --engine=postgres: without it the log would be in the data directory");
+        }
+
+        if (postgres.LeaseTime < 5 * postgres.HeartbeatInterval)
+        {
+            throw new SettingsException(
+                $"--election-timeout[{postgres.LeaseTime.TotalMilliseconds}ms] should be at least as 5 times as --heartbeat-interval[{postgres.HeartbeatInterval.TotalMilliseconds}ms]");
+        }
+
+        if (postgres.LeaseTime > TimeSpan.FromSeconds(50))
+        {
+            throw new SettingsException($"--election-timeout[{postgres.LeaseTime.TotalMilliseconds}ms] is too long, and should be set less than 50000ms");
+        }
+
+        return options with { Postgres = postgres with { ProofTimeout = TimeSpan.FromSeconds(5) + (2 * postgres.LeaseTime) } };
     }
 
     private static void CheckTls(ServerOptions options)

@@ -9,7 +9,7 @@ namespace Granary.Server.Facade;
 /// The alarms of all members: listed, raised and disarmed. What is up holds for everybody, whoever raised it. A disk without room is an
 /// alarm too, though nothing can be written about it: it is up for as long as that is so.
 /// </summary>
-internal sealed class Alarms(Replica replica, ICommitLog log)
+internal sealed class Alarms(Replica replica, ICommitLog log, Leading leading)
 {
     /// <summary>The alarms that are up, all or of one kind.</summary>
     public IEnumerable<AlarmMember> Up(AlarmType kind = AlarmType.None)
@@ -21,7 +21,7 @@ internal sealed class Alarms(Replica replica, ICommitLog log)
 
     public async Task<AlarmMember> Raise(ulong member, AlarmType kind, Caller caller)
     {
-        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: true), caller);
+        await leading.Written(log.SetAlarm(new AlarmRecord(member, kind, IsUp: true), caller));
         return new AlarmMember { MemberID = member, Alarm = kind };
     }
 
@@ -34,7 +34,7 @@ internal sealed class Alarms(Replica replica, ICommitLog log)
             return null;
         }
 
-        await log.SetAlarm(new AlarmRecord(member, kind, IsUp: false), caller);
+        await leading.Written(log.SetAlarm(new AlarmRecord(member, kind, IsUp: false), caller));
         return alarm;
     }
 }

@@ -11,7 +11,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Auth service: hashes passwords, has the log decide each change, gives out tokens.</summary>
 internal sealed class AuthService(
-    Replica replica, ICommitLog log, Member member, Callers callers, ITokens tokens, Passwords passwords, CallErrors errors) : Protos.Auth.AuthBase
+    Replica replica, ICommitLog log, Leading leading, Member member, Callers callers, ITokens tokens, Passwords passwords, CallErrors errors) : Protos.Auth.AuthBase
 {
     public override Task<AuthEnableResponse> AuthEnable(AuthEnableRequest request, ServerCallContext context) =>
         Change(request, context, header => new AuthEnableResponse { Header = header });
@@ -109,6 +109,7 @@ internal sealed class AuthService(
 
     private async Task<string> LogIn(AuthenticateRequest request, CancellationToken cancellationToken)
     {
+        await leading.Prove(cancellationToken);
         while (true)
         {
             var user = FindUser(replica.State.Auth, request.Name);
@@ -138,6 +139,7 @@ internal sealed class AuthService(
     {
         try
         {
+            await leading.Prove(context.CancellationToken);
             var response = read(replica.State.Auth, callers.Of(context));
             setHeader(response, member.NewHeader());
             return response;
@@ -154,13 +156,14 @@ internal sealed class AuthService(
         try
         {
             EtcdException.ThrowIf(CheckPassword(request));
+            await leading.Prove(context.CancellationToken);
             var caller = callers.Of(context);
 
             // Hashing takes long: nobody has it done who may not change anything. Whether they may is decided again with the change.
             EtcdException.ThrowIf(AccessRules.CheckAdmin(replica.State.Auth, caller));
             var hashed = hash is null ? ByteString.Empty : await hash();
             context.CancellationToken.ThrowIfCancellationRequested();
-            await log.ChangeAuth(auth => AuthRules.Decide(auth, caller, request, hashed));
+            await leading.Written(log.ChangeAuth(auth => AuthRules.Decide(auth, caller, request, hashed)));
             return answer(member.NewHeader());
         }
         catch (Exception exception)

@@ -9,12 +9,25 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Cluster service of a cluster of one member: it is listed, can say by which URLs it is reached, and neither leaves nor takes others in.</summary>
-internal sealed class ClusterService(Callers callers, Replica replica, ICommitLog log, Member member, CallErrors errors, ServerOptions options) : Cluster.ClusterBase
+internal sealed class ClusterService(Callers callers, Replica replica, ICommitLog log, Leading leading, Member member, CallErrors errors, ServerOptions options)
+    : Cluster.ClusterBase
 {
-    public override Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context)
+    public override async Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context)
     {
-        CallErrors.Run(() => callers.User(context));
-        return Task.FromResult(new MemberListResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } });
+        try
+        {
+            if (request.Linearizable)
+            {
+                await leading.Prove(context.CancellationToken);
+            }
+
+            callers.User(context);
+            return new MemberListResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
     }
 
     public override Task<MemberAddResponse> MemberAdd(MemberAddRequest request, ServerCallContext context)
@@ -37,7 +50,7 @@ internal sealed class ClusterService(Callers callers, Replica replica, ICommitLo
         {
             var caller = callers.Admin(context);
             CallErrors.ThrowIf(request.ID == member.Id ? null : EtcdError.MemberNotFound);
-            await log.SetPeerUrls(new PeerUrlsRecord([.. request.PeerURLs]), caller);
+            await leading.Written(log.SetPeerUrls(new PeerUrlsRecord([.. request.PeerURLs]), caller));
             return new MemberUpdateResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } };
         }
         catch (Exception exception)

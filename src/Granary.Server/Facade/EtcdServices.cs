@@ -37,6 +37,7 @@ internal static class EtcdServices
     {
         services.AddSingleton<Member>();
         services.AddSingleton<GrainRouter>();
+        services.AddSingleton<Leading>();
         services.AddSingleton<RequestSize>();
         services.AddSingleton<LastingCalls>();
         services.AddSingleton<CallErrors>();

@@ -9,7 +9,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>One LeaseKeepAlive rpc: whatever requests have come meanwhile go to their grains together; answers keep the order of the requests.</summary>
-internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router, Member member)
+internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router, Leading leading, Member member)
 {
     private const int MaxBatch = 1024;
 
@@ -56,6 +56,8 @@ internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router,
     /// <summary>Renews the leases of the batch in the grains of all slots at once, and answers in the order in which they were asked for.</summary>
     private async Task Answer(IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationToken cancellationToken)
     {
+        // What is promised here must not be what another leader knows better.
+        await leading.Prove(cancellationToken);
         var renewals = await Renew(cancellationToken);
         var headers = new ResponseHeader?[LeaseGrainKey.Slots];
         var ofSlot = new int[LeaseGrainKey.Slots];

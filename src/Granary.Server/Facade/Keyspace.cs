@@ -7,7 +7,7 @@ using Granary.Protos;
 namespace Granary.Server.Facade;
 
 /// <summary>Requests of the KV service on their way to the grains that serve them, and their answers complete. Shapes are checked before.</summary>
-internal sealed class Keyspace(GrainRouter router, Member member)
+internal sealed class Keyspace(GrainRouter router, Leading leading, Member member)
 {
     /// <summary>A range whose answer is known to be small.</summary>
     public Task<RangeResponse> Range(RangeRequest request, Caller caller, CancellationToken cancellationToken) =>
@@ -19,6 +19,11 @@ internal sealed class Keyspace(GrainRouter router, Member member)
     /// <param name="cancellationToken">Of the call.</param>
     public async Task<RangeResponse> Range(RangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
+        if (!request.Serializable)
+        {
+            await leading.Prove(cancellationToken);
+        }
+
         var reader = router.Reader(request.Key);
         var response = await reader.Range(request, caller, share, cancellationToken);
         if (response is null)
@@ -34,6 +39,7 @@ internal sealed class Keyspace(GrainRouter router, Member member)
     /// <summary>The keys that are attached to a lease.</summary>
     public async Task<IReadOnlyList<ByteString>> AttachedKeys(long lease, Caller caller, AnswerShare share, CancellationToken cancellationToken)
     {
+        await leading.Prove(cancellationToken);
         var reader = router.Reader(KeyRange.All.Start);
         var keys = await reader.AttachedKeys(lease, caller, share, cancellationToken);
         if (keys is null)
@@ -47,16 +53,18 @@ internal sealed class Keyspace(GrainRouter router, Member member)
 
     public async Task<PutResponse> Put(PutRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        var response = await router.Writer(request.Key).Put(request, caller, cancellationToken);
+        await leading.Prove(cancellationToken);
+        var response = await leading.Written(router.Writer(request.Key).Put(request, caller, cancellationToken));
         member.Complete(response.Header);
         return response;
     }
 
     public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        var response = router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range
-            ? await range.DeleteRange(request, caller, cancellationToken)
-            : await router.Keyspace().DeleteRange(request, caller, cancellationToken);
+        await leading.Prove(cancellationToken);
+        var response = await leading.Written(router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range
+            ? range.DeleteRange(request, caller, cancellationToken)
+            : router.Keyspace().DeleteRange(request, caller, cancellationToken));
         member.Complete(response.Header);
         return response;
     }
@@ -68,6 +76,7 @@ internal sealed class Keyspace(GrainRouter router, Member member)
     /// <inheritdoc cref="Range(RangeRequest, Caller, AnswerShare?, CancellationToken)"/>
     public async Task<TxnResponse> Txn(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
+        await leading.Prove(cancellationToken);
         TxnResponse? response;
         if (IsReadOnly(request))
         {
@@ -81,11 +90,11 @@ internal sealed class Keyspace(GrainRouter router, Member member)
         }
         else if (router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range)
         {
-            response = await range.Txn(request, caller, cancellationToken);
+            response = await leading.Written(range.Txn(request, caller, cancellationToken));
         }
         else
         {
-            response = await router.Keyspace().Txn(request, caller, cancellationToken);
+            response = await leading.Written(router.Keyspace().Txn(request, caller, cancellationToken));
         }
 
         member.Complete(response.Header);
@@ -94,7 +103,8 @@ internal sealed class Keyspace(GrainRouter router, Member member)
 
     public async Task<CompactionResponse> Compact(CompactionRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        var response = await router.Keyspace().Compact(request, caller, cancellationToken);
+        await leading.Prove(cancellationToken);
+        var response = await leading.Written(router.Keyspace().Compact(request, caller, cancellationToken));
         member.Complete(response.Header);
         return response;
     }

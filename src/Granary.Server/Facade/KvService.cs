@@ -11,7 +11,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The KV service: checks the shape of requests and gives them to the keyspace with the call's token.</summary>
 internal sealed class KvService(
-    Callers callers, Keyspace keyspace, GrainRouter router, Member member, RequestSize size, Quota quota, AnswerBudget budget, CallErrors errors, ServerOptions options) : KV.KVBase
+    Callers callers, Keyspace keyspace, GrainRouter router, Leading leading, Member member, RequestSize size, Quota quota, AnswerBudget budget, CallErrors errors, ServerOptions options) : KV.KVBase
 {
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {
@@ -37,6 +37,11 @@ internal sealed class KvService(
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/ReadChunk");
         try
         {
+            if (!request.Serializable)
+            {
+                await leading.Prove(context.CancellationToken);
+            }
+
             await new RangeStreaming(router, member, options).Run(request, callers.Of(context), responseStream.Metered(context), context.CancellationToken);
         }
         catch (Exception exception)

@@ -12,7 +12,8 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Lease service: finds the slot of a lease, calls its grain, completes the answer.</summary>
 internal sealed class LeaseService(
-    Callers callers, GrainRouter router, Keyspace keyspace, AnswerBudget budget, Member member, Quota quota, LastingCalls lasting, CallErrors errors) : Lease.LeaseBase
+    Callers callers, GrainRouter router, Keyspace keyspace, Leading leading, AnswerBudget budget, Member member, Quota quota, LastingCalls lasting, CallErrors errors)
+    : Lease.LeaseBase
 {
     private const long MaxTtlSeconds = 9_000_000_000;
 
@@ -38,7 +39,7 @@ internal sealed class LeaseService(
         using var span = GrainTrace.StartCall("ILeaseGrain/Revoke");
         try
         {
-            var response = await router.Lease(request.ID).Revoke(request, callers.User(context), context.CancellationToken);
+            var response = await leading.Written(router.Lease(request.ID).Revoke(request, callers.User(context), context.CancellationToken));
             member.Complete(response.Header);
             return response;
         }
@@ -56,7 +57,7 @@ internal sealed class LeaseService(
         try
         {
             using var ended = lasting.Begin(context);
-            await new KeepAliveCall(() => callers.Of(context), router, member).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
+            await new KeepAliveCall(() => callers.Of(context), router, leading, member).Run(requestStream.Metered(context), responseStream.Metered(context), ended);
         }
         catch (Exception exception) when (CallErrors.IsDeparture(exception, context))
         {
@@ -75,6 +76,7 @@ internal sealed class LeaseService(
         try
         {
             var caller = callers.Of(context);
+            await leading.Prove(context.CancellationToken);
             var response = await router.Lease(request.ID).TimeToLive(request, caller);
             if (share is not null && response.TTL >= 0)
             {
@@ -98,6 +100,7 @@ internal sealed class LeaseService(
         try
         {
             var caller = callers.Of(context);
+            await leading.Prove(context.CancellationToken);
             var response = new LeaseLeasesResponse { Header = member.NewHeader() };
             var slots = await Task.WhenAll(router.LeaseSlots.Select(slot => slot.Leases(caller).AsTask()));
             response.Leases.AddRange(slots
@@ -121,7 +124,7 @@ internal sealed class LeaseService(
             var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = NewId(), TTL = request.TTL };
             try
             {
-                return await router.Lease(named.ID).Grant(named, caller, cancellationToken);
+                return await leading.Written(router.Lease(named.ID).Grant(named, caller, cancellationToken));
             }
             catch (EtcdException exception) when (exception.Error == EtcdError.LeaseExists && request.ID == 0)
             {

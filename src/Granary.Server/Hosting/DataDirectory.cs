@@ -1,5 +1,5 @@
 using System.IO.Enumeration;
-using Granary.Log.Segments;
+using Granary.Log.Engines.Embedded;
 using Granary.Server.Configuration;
 using Granary.Storage.Snapshots;
 
@@ -32,6 +32,9 @@ internal sealed class DataDirectory
     public string Log => System.IO.Path.Combine(Path, LogName);
 
     public string Store => System.IO.Path.Combine(Path, StoreName);
+
+    /// <summary>Whether there is a log of the embedded engine.</summary>
+    public bool HasLog => Directory.Exists(Log);
 
     /// <summary>Where the certificates are that the server makes itself.</summary>
     public static string CertificatesIn(string path) => System.IO.Path.Combine(System.IO.Path.GetFullPath(path), CertificatesName);

@@ -1,5 +1,5 @@
 using Granary.Log.Commits;
-using Granary.Log.Segments;
+using Granary.Log.Engines.Embedded;
 using Granary.Storage.Stores;
 
 namespace Granary.Server.Hosting;

@@ -67,7 +67,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         var loggers = LoggerFactory.Create(logging => LogOutput.Configure(logging, options.LogLevel, options.LogFormat));
 
         // The two take about as long and use different parts of the machine.
-        var opening = Task.Run(() => OpenStorage(options, loggers), cancellationToken);
+        var opening = Task.Run(() => OpenStorage(options, loggers, cancellationToken), cancellationToken);
         var builder = Prepare(options);
         var storage = await opening;
         builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
@@ -150,11 +150,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             "--auto-tls keeps its certificate in the data directory, which --engine=memory does not have: name one by --cert-file and --key-file")
         : AutoCertificate.Use(options.Tls, DataDirectory.CertificatesIn(options.EffectiveDataDirectory), options.AllListenUrls);
 
-    private static async Task<Storage> OpenStorage(ServerOptions options, ILoggerFactory loggers)
+    private static async Task<Storage> OpenStorage(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         try
         {
-            return await Storage.Open(options, loggers);
+            return await Storage.Open(options, loggers, cancellationToken);
         }
         catch (Exception exception) when (exception is not (SettingsException or OperationCanceledException))
         {

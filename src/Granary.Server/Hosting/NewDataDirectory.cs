@@ -1,4 +1,4 @@
-using Granary.Log.Segments;
+using Granary.Log.Engines.Embedded;
 using Granary.Server.Configuration;
 
 namespace Granary.Server.Hosting;

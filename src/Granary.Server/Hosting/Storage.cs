@@ -1,6 +1,8 @@
 using Google.Protobuf;
 using Granary.Log.Commits;
-using Granary.Log.Segments;
+using Granary.Log.Engines;
+using Granary.Log.Engines.Embedded;
+using Granary.Log.Engines.Memory;
 using Granary.Mvcc.Keys;
 using Granary.Server.Configuration;
 using Granary.Storage.Replicas;
@@ -19,9 +21,6 @@ internal sealed class Storage : IDisposable
 
     // What a segment has beside its largest record at least.
     private const long SegmentReserveBytes = 16 << 20;
-
-    // Records that are replayed between two writes of the replica.
-    private const int RecordsPerPublish = 256;
 
     // What is read through and checked before it is served: about a second's worth. In a larger store a damaged block is found when it is read.
     private const long VerifiedAtStartBytes = 1L << 30;
@@ -62,7 +61,7 @@ internal sealed class Storage : IDisposable
         };
     }
 
-    public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers)
+    public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
         var logger = loggers.CreateLogger<CommitLog>();
@@ -76,35 +75,41 @@ internal sealed class Storage : IDisposable
         var directory = DataDirectory.Open(options.EffectiveDataDirectory);
         DirectoryLock? held = null;
         Replica? replica = null;
-        SegmentLog? segments = null;
+        IRecordLog? records = null;
         try
         {
             held = DirectoryLock.Take(directory.Path);
             var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store });
             replica = new Replica(store);
-            var verification = store.SizeBytes <= VerifiedAtStartBytes ? Task.Run(store.Verify) : Task.CompletedTask;
-            segments = SegmentLog.Open(
-                LogOptions(directory.Log, options.MaxRequestBytes),
-                replica.State.AppliedIndex,
-                (index, record) => Replay(replica, index, record),
-                loggers.CreateLogger<SegmentLog>());
-            if (replica.HasUnpublished)
+            var verification = store.SizeBytes <= VerifiedAtStartBytes ? Task.Run(store.Verify, cancellationToken) : Task.CompletedTask;
+            var replay = new Replaying(replica);
+            var place = directory.Path;
+            if (options.Engine == Engine.Postgres)
             {
-                replica.Publish();
+                var (log, term) = PostgresEngine.Open(options, directory, replay, loggers, cancellationToken);
+                records = log;
+                logOptions = logOptions with { Term = term };
+                place = $"{log.Place}, replica in {directory.Path}";
+            }
+            else
+            {
+                records = SegmentLog.Open(
+                    LogOptions(directory.Log, options.MaxRequestBytes), replay.AppliedIndex, replay.Apply, loggers.CreateLogger<SegmentLog>());
             }
 
+            replay.Publish();
             await verification;
             var space = new DiskSpace(directory.Path, store, TimeProvider.System, loggers.CreateLogger<DiskSpace>());
             return new Storage(
                 replica,
-                CommitLog.Open(segments, replica, logOptions with { Room = space.Room }, logger),
-                directory.Path,
+                CommitLog.Open(records, replica, logOptions with { Room = space.Room }, logger),
+                place,
                 new TemporarySpace(directory.Path, space.HasRoomForTemporary),
                 held);
         }
         catch
         {
-            segments?.Dispose();
+            records?.Dispose();
             replica?.Dispose();
             held?.Dispose();
             throw;
@@ -116,14 +121,5 @@ internal sealed class Storage : IDisposable
         Log.Dispose();
         Replica.Dispose();
         _lock?.Dispose();
-    }
-
-    private static void Replay(Replica replica, long index, ReadOnlySpan<byte> record)
-    {
-        replica.Apply(index, LogRecord.Decode(record));
-        if (index % RecordsPerPublish == 0)
-        {
-            replica.Publish();
-        }
     }
 }

@@ -25,10 +25,7 @@ internal static class DebugVarsEndpoint
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
         json.WriteStartObject();
         json.WriteStartArray("cmdline");
-        foreach (var argument in Environment.GetCommandLineArgs())
-        {
-            json.WriteStringValue(argument);
-        }
+        WriteCommandLine(json);
 
         json.WriteEndArray();
         json.WriteNumber("file_descriptor_limit", ProcessLimits.OpenFiles);
@@ -36,6 +33,18 @@ internal static class DebugVarsEndpoint
         WriteLog(json, state);
         json.WriteEndObject();
         await json.FlushAsync(context.RequestAborted);
+    }
+
+    // A connection string may have a password.
+    private static void WriteCommandLine(Utf8JsonWriter json)
+    {
+        var isSecret = false;
+        foreach (var argument in Environment.GetCommandLineArgs())
+        {
+            var isNamed = argument.StartsWith("--postgres=", StringComparison.Ordinal) || argument.StartsWith("-postgres=", StringComparison.Ordinal);
+            json.WriteStringValue(isSecret ? "(hidden)" : isNamed ? argument[..(argument.IndexOf('=', StringComparison.Ordinal) + 1)] + "(hidden)" : argument);
+            isSecret = argument is "--postgres" or "-postgres";
+        }
     }
 
     private static void WriteMemory(Utf8JsonWriter json)

@@ -73,8 +73,8 @@ internal sealed class ServerInstruments
 
     private void AddServer(ICommitLog log, ServerOptions options)
     {
-        Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => log.Failure is null ? 1 : 0);
-        Gauge("etcd_server_is_leader", "Whether this server is the one.", () => log.Failure is null ? 1 : 0);
+        Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => log.IsLeading ? 1 : 0);
+        Gauge("etcd_server_is_leader", "Whether this server is the one.", () => log.IsLeading ? 1 : 0);
         Gauge("etcd_server_is_learner", "Whether this server only follows.", static () => 0);
         Gauge("etcd_server_quota_backend_bytes", "What the store may take up.", () => options.QuotaBackendBytes);
         Gauge("etcd_server_snapshot_apply_in_progress_total", "States of other servers that are being taken over.", static () => 0);

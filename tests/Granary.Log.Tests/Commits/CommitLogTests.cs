@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Granary.Log.Commits;
-using Granary.Log.Segments;
-using Granary.Log.Tests.Segments;
+using Granary.Log.Engines.Embedded;
+using Granary.Log.Tests.Embedded;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;

@@ -1,0 +1,287 @@
+using Granary.Mvcc.Errors;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Granary.Log.Engines.Postgres;
+
+/// <summary>
+/// This process leads: it has the row's term, and says again and again that it is there. Nobody takes over before having seen no sign of it for
+/// its lease time by a clock of their own; it takes itself for the leader only for less than that since it last sent one that arrived. So no
+/// clock of a database or another machine is relied on, but for how fast it goes.
+/// </summary>
+public sealed partial class PostgresLeadership : IDisposable
+{
+    // Clocks go at different speeds, but not by so much.
+    private const double Margin = 0.9;
+
+    private static readonly TimeSpan ComplaintInterval = TimeSpan.FromSeconds(5);
+
+    private readonly PostgresDatabase _database;
+    private readonly PostgresOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _lost = new();
+    private readonly ManualResetEventSlim _stopping = new();
+    private readonly Thread _thread;
+    private readonly Lock _lock = new();
+    private TaskCompletionSource _nextProof = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _provedUntil;
+    private volatile string? _lostReason;
+
+    private PostgresLeadership(PostgresDatabase database, PostgresOptions options, TimeProvider clock, ILogger logger, LeadershipRow row, long sentAt)
+    {
+        _database = database;
+        _options = options;
+        _clock = clock;
+        _logger = logger;
+        Term = row.Term;
+        LastIndex = row.LastIndex;
+        Proved(sentAt);
+        Log.Leads(logger, database.Place, Term, LastIndex);
+        _thread = new Thread(Beat) { IsBackground = true, Name = "granary leadership", Priority = ThreadPriority.AboveNormal };
+        _thread.Start();
+    }
+
+    /// <summary>The term in which this process leads.</summary>
+    public long Term { get; }
+
+    /// <summary>The last record of the terms before.</summary>
+    public long LastIndex { get; }
+
+    /// <summary>Cancelled when this process has found out that it leads no more.</summary>
+    public CancellationToken Lost => _lost.Token;
+
+    /// <summary>Why it leads no more, or null.</summary>
+    public string? LostReason => _lostReason;
+
+    /// <summary>Whether nobody else can lead at this moment.</summary>
+    public bool IsProved => _clock.GetTimestamp() < Interlocked.Read(ref _provedUntil) && _lostReason is null;
+
+    /// <summary>Waits until nobody else leads, following the log meanwhile, and begins a term of its own.</summary>
+    /// <param name="database">Has the tables.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="clock">Goes on while the machine is suspended.</param>
+    /// <param name="follow">Told of the last record that there is, again and again, to read on to it over the connection.</param>
+    /// <param name="logger">Told of who leads.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
+    public static PostgresLeadership Acquire(
+        PostgresDatabase database, PostgresOptions options, TimeProvider clock, Action<NpgsqlConnection, long> follow, ILogger logger, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection? connection = null;
+        LeadershipRow? seen = null;
+        long seenAt = 0;
+        var complainedAt = long.MinValue;
+        try
+        {
+            while (true)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                try
+                {
+                    connection ??= database.Connect();
+                    var row = LeadershipRow.Read(connection, database);
+                    if (seen is null || (row.Term, row.Beats) != (seen.Term, seen.Beats))
+                    {
+                        if (seen?.Term != row.Term && !row.IsReleased)
+                        {
+                            Log.Waits(logger, row.Holder, row.Term);
+                        }
+
+                        (seen, seenAt) = (row, clock.GetTimestamp());
+                    }
+
+                    follow(connection, row.LastIndex);
+                    var patience = row.LeaseTime > options.LeaseTime ? row.LeaseTime : options.LeaseTime;
+                    var sentAt = clock.GetTimestamp();
+                    if ((seen.IsReleased || clock.GetElapsedTime(seenAt, sentAt) > patience) && seen.TakeOver(connection, database, options) is { } taken)
+                    {
+                        return new PostgresLeadership(database, options, clock, logger, taken, sentAt);
+                    }
+                }
+                catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
+                {
+                    connection?.Dispose();
+                    connection = null;
+                    if (complainedAt == long.MinValue || clock.GetElapsedTime(complainedAt) > ComplaintInterval)
+                    {
+                        complainedAt = clock.GetTimestamp();
+                        Log.Unreachable(logger, database.Place, exception.Message);
+                    }
+                }
+
+                cancellationToken.WaitHandle.WaitOne(options.HeartbeatInterval);
+            }
+        }
+        finally
+        {
+            connection?.Dispose();
+        }
+    }
+
+    internal static void Unreachable(ILogger logger, PostgresDatabase database, Exception exception) =>
+        Log.Unreachable(logger, database.Place, exception.Message);
+
+    /// <summary>Returns once it is proved that this process led after the call began.</summary>
+    /// <exception cref="EtcdException">It leads no more, or nobody knows in time.</exception>
+    public ValueTask Prove(CancellationToken cancellationToken) => IsProved ? default : AwaitProof(cancellationToken);
+
+    /// <summary>A sign of life, or a record, has arrived that was sent at this time.</summary>
+    public void Proved(long sentAt)
+    {
+        TaskCompletionSource waiting;
+        lock (_lock)
+        {
+            var until = sentAt + (long)(_options.LeaseTime.TotalSeconds * Margin * _clock.TimestampFrequency);
+            if (until <= _provedUntil)
+            {
+                return;
+            }
+
+            Interlocked.Exchange(ref _provedUntil, until);
+            (waiting, _nextProof) = (_nextProof, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        waiting.TrySetResult();
+    }
+
+    /// <summary>It has been found out that this process leads no more.</summary>
+    public void Lose(string reason)
+    {
+        lock (_lock)
+        {
+            if (_lostReason is not null)
+            {
+                return;
+            }
+
+            _lostReason = reason;
+        }
+
+        Log.Lost(_logger, Term, reason);
+        _lost.Cancel();
+    }
+
+    /// <summary>Gives leadership up, so that others need not wait.</summary>
+    public void Dispose()
+    {
+        _stopping.Set();
+        _thread.Join();
+        if (_lostReason is null)
+        {
+            try
+            {
+                using var connection = _database.Connect();
+                using var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET is_released = true, beats = beats + 1 WHERE term = $1", connection)
+                {
+                    Parameters = { new() { Value = Term } },
+                };
+                command.ExecuteNonQuery();
+            }
+            catch (Exception exception) when (PostgresDatabase.IsPassing(exception) || exception is PostgresUnusableException)
+            {
+                // Others wait for the lease time, then.
+            }
+        }
+
+        _lost.Dispose();
+        _stopping.Dispose();
+    }
+
+    private async ValueTask AwaitProof(CancellationToken cancellationToken)
+    {
+        var start = _clock.GetTimestamp();
+        while (!IsProved)
+        {
+            Task next;
+            lock (_lock)
+            {
+                next = _nextProof.Task;
+            }
+
+            EtcdException.ThrowIf(_lostReason is null ? null : EtcdError.LeaderChanged);
+            var left = _options.ProofTimeout - _clock.GetElapsedTime(start);
+            EtcdException.ThrowIf(left <= TimeSpan.Zero ? EtcdError.Timeout : null);
+
+            // The loss of leadership ends the wait as well.
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _lost.Token);
+            await next.WaitAsync(left, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    private void Beat()
+    {
+        NpgsqlConnection? connection = null;
+        NpgsqlCommand? command = null;
+        var isCutOff = false;
+        while (!_stopping.IsSet && _lostReason is null)
+        {
+            try
+            {
+                connection ??= _database.Connect();
+                command ??= Prepared(connection);
+                var sentAt = _clock.GetTimestamp();
+                if (command.ExecuteNonQuery() == 0)
+                {
+                    Lose("another process leads");
+                    break;
+                }
+
+                Proved(sentAt);
+                if (isCutOff)
+                {
+                    isCutOff = false;
+                    Log.Reached(_logger, _database.Place);
+                }
+            }
+            catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
+            {
+                connection?.Dispose();
+                (connection, command) = (null, null);
+                if (!isCutOff)
+                {
+                    isCutOff = true;
+                    Log.Unreachable(_logger, _database.Place, exception.Message);
+                }
+            }
+            catch (Exception exception)
+            {
+                Lose(exception.Message);
+                break;
+            }
+
+            _stopping.Wait(_options.HeartbeatInterval);
+        }
+
+        connection?.Dispose();
+    }
+
+    private NpgsqlCommand Prepared(NpgsqlConnection connection)
+    {
+        var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1", connection)
+        {
+            Parameters = { new() { Value = Term } },
+        };
+        command.Prepare();
+        return command;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(20, LogLevel.Information, "Leads {Place} in term {Term}, behind record {LastIndex}.")]
+        public static partial void Leads(ILogger logger, string place, long term, long lastIndex);
+
+        [LoggerMessage(21, LogLevel.Information, "Waits: {Holder} leads in term {Term}.")]
+        public static partial void Waits(ILogger logger, string holder, long term);
+
+        [LoggerMessage(22, LogLevel.Warning, "Cannot reach {Place} and tries again: {Reason}")]
+        public static partial void Unreachable(ILogger logger, string place, string reason);
+
+        [LoggerMessage(23, LogLevel.Information, "Reaches {Place} again, and still leads.")]
+        public static partial void Reached(ILogger logger, string place);
+
+        [LoggerMessage(24, LogLevel.Error, "Leads no more in term {Term}: {Reason}")]
+        public static partial void Lost(ILogger logger, long term, string reason);
+    }
+}

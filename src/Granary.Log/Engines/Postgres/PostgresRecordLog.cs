@@ -1,0 +1,196 @@
+using System.Buffers;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Granary.Log.Engines.Postgres;
+
+/// <summary>
+/// The log as a table. A group is one statement, which holds only in the term of this leader and directly behind the last record: whoever leads
+/// no more appends nothing, whatever they believe. A group whose fate is unknown is looked up before anything else is done.
+/// </summary>
+public sealed class PostgresRecordLog : IRecordLog
+{
+    // What one value can have is a gigabyte, and its text in an error twice as much.
+    private const int MostRecordBytes = 256 << 20;
+
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(50);
+
+    private readonly PostgresDatabase _database;
+    private readonly PostgresLeadership _leadership;
+    private readonly TimeProvider _clock;
+    private readonly ArrayBufferWriter<byte> _record = new();
+    private readonly List<byte[]> _staged = [];
+    private readonly CancellationTokenSource _givenUp = new();
+    private NpgsqlConnection? _connection;
+    private NpgsqlCommand? _append;
+    private long _lastIndex;
+
+    /// <param name="database">Has the tables.</param>
+    /// <param name="leadership">Of this process, all of whose records before have been read.</param>
+    /// <param name="clock">That of the leadership.</param>
+    public PostgresRecordLog(PostgresDatabase database, PostgresLeadership leadership, TimeProvider clock)
+    {
+        _database = database;
+        _leadership = leadership;
+        _clock = clock;
+        _lastIndex = leadership.LastIndex;
+    }
+
+    /// <summary>Where it is, for people.</summary>
+    public string Place => _database.Place;
+
+    public int MaxRecordBytes => MostRecordBytes;
+
+    public CancellationToken Lost => _leadership.Lost;
+
+    public bool IsLeading => _leadership.IsProved;
+
+    public ValueTask Prove(CancellationToken cancellationToken) => _leadership.Prove(cancellationToken);
+
+    public bool HasRoomFor(int maxBytes) => true;
+
+    public IBufferWriter<byte> BeginRecord(int maxBytes)
+    {
+        _record.ResetWrittenCount();
+        return _record;
+    }
+
+    public long EndRecord()
+    {
+        _staged.Add(_record.WrittenSpan.ToArray());
+        return _lastIndex + _staged.Count;
+    }
+
+    public void Flush()
+    {
+        if (_staged.Count == 0)
+        {
+            return;
+        }
+
+        var isUnknown = false;
+        while (true)
+        {
+            ThrowIfOver();
+            try
+            {
+                if (TryAppend(isUnknown))
+                {
+                    _lastIndex += _staged.Count;
+                    _staged.Clear();
+                    return;
+                }
+            }
+            catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
+            {
+                // It may have been appended or not, and a backend that nobody speaks to any more may still append it.
+                Disconnect();
+                isUnknown = true;
+                Task.Delay(RetryInterval, _leadership.Lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
+            }
+            catch (Exception exception) when (exception is not LogFailedException)
+            {
+                throw new LogFailedException(_database.Place, exception);
+            }
+        }
+    }
+
+    public void Recycle(long throughIndex)
+    {
+        // The table is what other silos begin from.
+    }
+
+    /// <summary>Waits for the database no longer than this.</summary>
+    public void GiveUpAfter(TimeSpan time) => _givenUp.CancelAfter(time);
+
+    public void Close() => Disconnect();
+
+    public void Dispose()
+    {
+        Disconnect();
+        _leadership.Dispose();
+        _database.Dispose();
+        _givenUp.Dispose();
+    }
+
+    /// <summary>Appends what is staged, if it has not been.</summary>
+    /// <param name="isUnknown">Whether it may have been.</param>
+    /// <returns>False to try once more.</returns>
+    private bool TryAppend(bool isUnknown)
+    {
+        _connection ??= _database.Connect();
+        if (isUnknown && IsAppended(_connection))
+        {
+            return true;
+        }
+
+        _append ??= Prepared(_connection);
+        _append.Parameters[1].Value = _lastIndex;
+        _append.Parameters[2].Value = _staged.ToArray();
+        var sentAt = _clock.GetTimestamp();
+        if (_append.ExecuteNonQuery() == _staged.Count)
+        {
+            _leadership.Proved(sentAt);
+            return true;
+        }
+
+        // Another leads; or a backend from before a break in the connection was quicker.
+        return IsAppended(_connection);
+    }
+
+    private bool IsAppended(NpgsqlConnection connection)
+    {
+        var row = LeadershipRow.Read(connection, _database);
+        if (row.Term != _leadership.Term)
+        {
+            _leadership.Lose($"{row.Holder} leads in term {row.Term}");
+            ThrowIfOver();
+        }
+
+        return row.LastIndex == _lastIndex + _staged.Count || (row.LastIndex == _lastIndex ? false : throw new LogFailedException(
+            _database.Place, new InvalidDataException($"It ends with record {row.LastIndex}, though {_lastIndex} was acknowledged: the database has lost records.")));
+    }
+
+    private NpgsqlCommand Prepared(NpgsqlConnection connection)
+    {
+        var command = new NpgsqlCommand(
+            $"""
+            WITH leader AS (
+                UPDATE {_database.Leadership} SET last_index = last_index + cardinality($3), beats = beats + 1
+                WHERE term = $1 AND last_index = $2 RETURNING term)
+            INSERT INTO {_database.Log} (index, term, record)
+            SELECT $2 + place, leader.term, record FROM leader, unnest($3) WITH ORDINALITY AS staged (record, place)
+            """,
+            connection)
+        {
+            Parameters =
+            {
+                new() { Value = _leadership.Term },
+                new() { NpgsqlDbType = NpgsqlDbType.Bigint },
+                new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
+            },
+        };
+        command.Prepare();
+        return command;
+    }
+
+    private void ThrowIfOver()
+    {
+        if (_leadership.LostReason is { } reason)
+        {
+            throw new LogFailedException(_database.Place, new InvalidOperationException($"This process leads no more: {reason}."));
+        }
+
+        if (_givenUp.IsCancellationRequested)
+        {
+            throw new LogFailedException(_database.Place, new TimeoutException("The database could not be reached before the end."));
+        }
+    }
+
+    private void Disconnect()
+    {
+        _append?.Dispose();
+        _connection?.Dispose();
+        (_append, _connection) = (null, null);
+    }
+}

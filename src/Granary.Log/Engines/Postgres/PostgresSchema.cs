@@ -1,0 +1,106 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Granary.Log.Engines.Postgres;
+
+/// <summary>Makes the tables, and brings older ones up to date.</summary>
+public static class PostgresSchema
+{
+    // Any number that nobody else takes a lock by.
+    private const long MigrationLock = 0x4772_616E_6172_79;
+
+    // Each step is run once, in order; their number is the version.
+    private static readonly string[] Steps =
+    [
+        """
+        CREATE TABLE {0}.log (
+            index bigint PRIMARY KEY,
+            term bigint NOT NULL,
+            record bytea NOT NULL
+        );
+        ALTER TABLE {0}.log ALTER COLUMN record SET STORAGE EXTERNAL;
+        CREATE TABLE {0}.leadership (
+            one boolean PRIMARY KEY DEFAULT true CHECK (one),
+            term bigint NOT NULL,
+            holder text NOT NULL,
+            beats bigint NOT NULL,
+            lease_milliseconds bigint NOT NULL,
+            is_released boolean NOT NULL,
+            last_index bigint NOT NULL
+        ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+        INSERT INTO {0}.leadership (term, holder, beats, lease_milliseconds, is_released, last_index) VALUES (0, '', 0, 0, true, 0);
+        """,
+    ];
+
+    /// <summary>As <see cref="Ensure"/>, as soon as the database can be reached.</summary>
+    /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
+    public static void EnsureWhenReachable(PostgresDatabase database, PostgresOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                Ensure(database, options.Schema);
+                return;
+            }
+            catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
+            {
+                if (attempt % 50 == 0)
+                {
+                    PostgresLeadership.Unreachable(logger, database, exception);
+                }
+
+                cancellationToken.WaitHandle.WaitOne(options.HeartbeatInterval);
+            }
+        }
+    }
+
+    /// <exception cref="PostgresUnusableException">The tables are those of a newer version, or cannot be made.</exception>
+    /// <exception cref="NpgsqlException">The database is away.</exception>
+    public static void Ensure(PostgresDatabase database, string schema)
+    {
+        try
+        {
+            using var connection = database.Connect();
+            using var transaction = connection.BeginTransaction();
+            Run(connection, $"SELECT pg_advisory_xact_lock({MigrationLock})");
+            if (Find(connection, schema) is null)
+            {
+                Run(connection, $"CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE {schema}.version (version bigint NOT NULL); INSERT INTO {schema}.version VALUES (0)");
+            }
+
+            using var read = new NpgsqlCommand($"SELECT version FROM {schema}.version", connection);
+            var version = (long)read.ExecuteScalar()!;
+            if (version > Steps.Length)
+            {
+                throw new PostgresUnusableException(
+                    $"the tables in schema {schema} are of version {version}, and this Granary knows {Steps.Length} at most: start one that is as new as the one that made them");
+            }
+
+            for (var step = version; step < Steps.Length; step++)
+            {
+                Run(connection, string.Format(System.Globalization.CultureInfo.InvariantCulture, Steps[step], schema));
+            }
+
+            Run(connection, $"UPDATE {schema}.version SET version = {Steps.Length} WHERE version < {Steps.Length}");
+            transaction.Commit();
+        }
+        catch (PostgresException exception) when (!PostgresDatabase.IsPassing(exception))
+        {
+            throw new PostgresUnusableException($"PostgreSQL refuses: {exception.MessageText}", exception);
+        }
+    }
+
+    private static string? Find(NpgsqlConnection connection, string schema)
+    {
+        using var command = new NpgsqlCommand("SELECT to_regclass($1)::text", connection) { Parameters = { new() { Value = $"{schema}.version" } } };
+        return command.ExecuteScalar() as string;
+    }
+
+    private static void Run(NpgsqlConnection connection, string sql)
+    {
+        using var command = new NpgsqlCommand(sql, connection);
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,8 +1,0 @@
-namespace Granary.Log.Segments;
-
-/// <summary>A write or a flush failed, so what is durable is unknown. Final for this instance: open the log anew to find out.</summary>
-public sealed class LogFailedException(string directory, Exception inner)
-    : Exception(
-        $"Writing the log in {directory} failed: {inner.Message} " +
-        "Whether the last records are durable is unknown until the log is opened anew.",
-        inner);

@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using System.Globalization;
+using Npgsql;
+
+namespace Granary.Testing;
+
+/// <summary>One PostgreSQL as a child process, on a loopback port and a data directory of its own. It refuses to run as root, and so runs as nobody then.</summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    private readonly string _folder;
+    private readonly string _home;
+    private Process? _process;
+
+    private PostgresServer(string folder, string home)
+    {
+        _folder = folder;
+        _home = home;
+    }
+
+    public int Port { get; } = LoopbackPorts.Take();
+
+    private string DataDirectory => Path.Combine(_home, "data");
+
+    /// <summary>How to reach it, at its own port or by way of another.</summary>
+    public string ConnectionString(int? port = null) => $"Host=127.0.0.1;Port={port ?? Port};Username=granary;Database=postgres";
+
+    public static async Task<PostgresServer> Start(CancellationToken cancellationToken)
+    {
+        var folder = await Repository.Tool("get-postgres", cancellationToken);
+        var home = Directory.CreateTempSubdirectory("granary-postgres-").FullName;
+        var server = new PostgresServer(folder, home);
+        try
+        {
+            if (Environment.IsPrivilegedProcess)
+            {
+                Require(await Tool.End(Tool.Start("chown", ["nobody", home]), cancellationToken));
+            }
+
+            Require(await Tool.End(
+                server.Run("initdb", ["-D", server.DataDirectory, "-U", "granary", "-A", "trust", "--no-instructions", "-E", "UTF8", "--locale", "C"]), cancellationToken));
+            await server.StartAgain(cancellationToken);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts it, and waits until it takes statements.</summary>
+    public async Task StartAgain(CancellationToken cancellationToken)
+    {
+        _process = Run("postgres", ["-D", DataDirectory, "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-k", ""]);
+        _process.OutputDataReceived += static (_, _) => { };
+        _process.ErrorDataReceived += static (_, _) => { };
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        await Eventually.Holds(
+            "PostgreSQL takes statements",
+            async () =>
+            {
+                try
+                {
+                    await Execute("SELECT 1", cancellationToken);
+                    return true;
+                }
+                catch (NpgsqlException) when (!_process.HasExited)
+                {
+                    return false;
+                }
+            },
+            Deadline,
+            cancellationToken);
+    }
+
+    /// <summary>Ends it at once, all its processes, without anything being written any more (SIGQUIT is what PostgreSQL takes for that).</summary>
+    public async Task Kill(CancellationToken cancellationToken)
+    {
+        if (_process is { } process)
+        {
+            if (!process.HasExited)
+            {
+                Signals.Send(process, Signals.Quit);
+            }
+
+            await process.WaitForExitAsync(cancellationToken);
+            process.Dispose();
+            _process = null;
+        }
+    }
+
+    /// <summary>Runs a statement; returns its first value.</summary>
+    public async Task<object?> Execute(string sql, CancellationToken cancellationToken)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString() + ";Pooling=false;Timeout=5");
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Kill(CancellationToken.None);
+        Directory.Delete(_home, recursive: true);
+    }
+
+    private Process Run(string program, string[] arguments)
+    {
+        var path = Path.Combine(_folder, program);
+        return Environment.IsPrivilegedProcess
+            ? Tool.Start("setpriv", ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig", "KILL", path, .. arguments])
+            : Tool.Start(path, arguments);
+    }
+
+    private static void Require(Tool run)
+    {
+        if (run.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"PostgreSQL cannot be set up: {run.All}");
+        }
+    }
+}
