@@ -1,0 +1,146 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using Grpc.Core;
+
+namespace Granary.Cluster.Tests.Postgres;
+
+/// <summary>Leaders that are killed or stopped: another takes over, nothing acknowledged is lost, and nothing stale is told.</summary>
+public sealed class PostgresFailoverTests : PostgresTest
+{
+    private const int Rounds = 4;
+    private const int Writers = 8;
+
+    [Fact]
+    public async Task Nothing_acknowledged_is_lost_when_leaders_are_killed()
+    {
+        Server[] servers = [await Leader(), await Standby()];
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var acknowledged = new ConcurrentDictionary<long, string>();
+        var silences = new ConcurrentBag<TimeSpan>();
+        var writers = Enumerable.Range(0, Writers).Select(writer => Write(writer)).ToList();
+        for (var round = 0; round < Rounds; round++)
+        {
+            var (leader, standby) = (servers[round % 2], servers[(round + 1) % 2]);
+            var before = acknowledged.Count;
+            await Eventually.Holds("there are writes in this term", () => Task.FromResult(acknowledged.Count > before + 100), Generous, Stop);
+            await leader.Kill(Stop);
+            await Leads(standby);
+            await leader.StartAgain(Waits, Stop);
+        }
+
+        await ending.CancelAsync();
+        var last = await Task.WhenAll(writers);
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{acknowledged.Count} writes over {Rounds} SIGKILLs; longest silences {string.Join(", ", silences.OrderDescending().Take(Rounds).Select(static silence => $"{silence.TotalMilliseconds:F0} ms"))}");
+
+        var survivor = servers[Rounds % 2];
+        for (var writer = 0; writer < Writers; writer++)
+        {
+            // The last one may have been written though nobody heard of it.
+            var kept = long.Parse((await Get(survivor, $"w{writer}"))!.Value.Span is var value ? System.Text.Encoding.UTF8.GetString(value) : "", CultureInfo.InvariantCulture);
+            Assert.InRange(kept, last[writer], last[writer] + 1);
+        }
+
+        // Every revision is one write, by the history that the survivor has of it.
+        foreach (var (revision, written) in acknowledged)
+        {
+            var (key, value) = (written.Split('=')[0], written.Split('=')[1]);
+            var range = await new KV.KVClient(survivor.Channel).RangeAsync(
+                new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8(key), Revision = revision }, cancellationToken: Stop);
+            Assert.Equal((revision, value), (range.Kvs[0].ModRevision, range.Kvs[0].Value.ToStringUtf8()));
+        }
+
+        Assert.Equal(
+            (await Database.Execute("SELECT last_index FROM granary.leadership", Stop), await Database.Execute("SELECT last_index FROM granary.leadership", Stop)),
+            (await Database.Execute("SELECT count(*) FROM granary.log", Stop), await Database.Execute("SELECT max(index) FROM granary.log", Stop)));
+
+        // Writes one number after the other until each is acknowledged, to whoever takes it.
+        async Task<long> Write(int writer)
+        {
+            long number = 0;
+            var target = 0;
+            var heard = Stopwatch.GetTimestamp();
+            while (!ending.IsCancellationRequested)
+            {
+                try
+                {
+                    var revision = await Put(servers[target % 2], $"w{writer}", (number + 1).ToString(CultureInfo.InvariantCulture), TimeSpan.FromSeconds(2));
+                    number++;
+                    Assert.True(acknowledged.TryAdd(revision, $"w{writer}={number}"), $"revision {revision} was given twice");
+                    silences.Add(Stopwatch.GetElapsedTime(heard));
+                    heard = Stopwatch.GetTimestamp();
+                }
+                catch (Exception exception) when (exception is RpcException or ObjectDisposedException)
+                {
+                    target++;
+                }
+            }
+
+            return number;
+        }
+    }
+
+    [Fact]
+    public async Task A_leader_that_was_stopped_tells_nothing_stale_and_ends()
+    {
+        var stopped = await Leader();
+        var other = await Standby();
+        await Put(stopped, "a", "old");
+        Signals.Send(stopped.ProcessId, Signals.StandStill);
+
+        // They wait in the stopped process, and are read when it goes on.
+        var early = Enumerable.Range(0, 20).Select(_ => Ask(stopped)).ToList();
+        await Leads(other);
+        await Put(other, "a", "new");
+        var late = Enumerable.Range(0, 20).Select(_ => Ask(stopped)).ToList();
+        Signals.Send(stopped.ProcessId, Signals.Continue);
+
+        Assert.All(await Task.WhenAll(early), static value => Assert.True(value is null or "old" or "new", value));
+        Assert.All(await Task.WhenAll(late), static value => Assert.True(value is null or "new", value));
+        Assert.Equal(CannotWrite, await stopped.Ended("another leads", Stop));
+        Assert.Equal("new", (await Get(other, "a"))!.Value.ToStringUtf8());
+
+        static async Task<string?> Ask(Server server)
+        {
+            try
+            {
+                return (await Get(server, "a"))!.Value.ToStringUtf8();
+            }
+            catch (RpcException)
+            {
+                return null;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_leader_that_is_stopped_in_order_hands_over_at_once()
+    {
+        // Far longer than the test's patience: nobody waits for it.
+        string[] flags = ["--election-timeout=50000", "--heartbeat-interval=100"];
+        var first = await Leader(flags);
+        var second = await Standby(flags);
+        await Put(first, "a", "1");
+        Assert.Equal(0, await first.Stop(Stop));
+        await Leads(second);
+        Assert.Equal("1", (await Get(second, "a"))!.Value.ToStringUtf8());
+        Assert.Equal(3, await Put(second, "a", "2"));
+    }
+
+    [Fact]
+    public async Task Leases_and_users_go_on_under_another_leader()
+    {
+        var first = await Leader("--bcrypt-cost=4");
+        var second = await Standby("--bcrypt-cost=4");
+        var lease = (await new Lease.LeaseClient(first.Channel).LeaseGrantAsync(new LeaseGrantRequest { TTL = 600 }, cancellationToken: Stop)).ID;
+        await new KV.KVClient(first.Channel).PutAsync(new PutRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("leased"), Lease = lease }, cancellationToken: Stop);
+        await new Auth.AuthClient(first.Channel).UserAddAsync(new AuthUserAddRequest { Name = "ann", Password = "a" }, cancellationToken: Stop);
+        await first.Kill(Stop);
+        await Leads(second);
+        var left = await new Lease.LeaseClient(second.Channel).LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = lease, Keys = true }, cancellationToken: Stop);
+        Assert.InRange(left.TTL, 560, 600);
+        Assert.Equal("leased", Assert.Single(left.Keys).ToStringUtf8());
+        Assert.Equal(["ann"], (await new Auth.AuthClient(second.Channel).UserListAsync(new AuthUserListRequest(), cancellationToken: Stop)).Users);
+    }
+}

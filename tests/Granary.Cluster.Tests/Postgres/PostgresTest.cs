@@ -1,0 +1,91 @@
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Granary.Cluster.Tests.Postgres;
+
+/// <summary>Tests of processes that share a log in a PostgreSQL of their own.</summary>
+public abstract class PostgresTest : IAsyncLifetime
+{
+    /// <summary>What a server says that is not the leader.</summary>
+    protected const string Waits = "Waits: ";
+
+    /// <summary>The exit code of a server that can write no more.</summary>
+    protected const int CannotWrite = 74;
+
+    protected static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    private readonly List<Server> _servers = [];
+
+    protected static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    protected PostgresServer Database { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Database = await PostgresServer.Start(Stop);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var server in _servers)
+        {
+            await server.DisposeAsync();
+        }
+
+        await Database.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>A server that leads.</summary>
+    protected Task<Server> Leader(params string[] flags) => Leader(null, flags);
+
+    /// <param name="port">By which it reaches the database.</param>
+    /// <param name="flags">Its other flags.</param>
+    protected async Task<Server> Leader(int? port, params string[] flags)
+    {
+        var server = NotStarted(port, flags);
+        await server.StartAgain(Stop);
+        return server;
+    }
+
+    /// <summary>A server that waits until nobody else leads.</summary>
+    protected async Task<Server> Standby(params string[] flags)
+    {
+        var server = NotStarted(null, flags);
+        await server.StartAgain(Waits, Stop);
+        return server;
+    }
+
+    protected Server NotStarted(int? port, params string[] flags)
+    {
+        var server = Server.NotStarted(Product.Granary, ["--engine=postgres", $"--postgres={Database.ConnectionString(port)}", .. flags]);
+        _servers.Add(server);
+        return server;
+    }
+
+    /// <summary>Waits until a server that waited leads and serves.</summary>
+    protected static Task Leads(Server server) => Eventually.Holds(
+        "it leads",
+        async () =>
+        {
+            try
+            {
+                await Get(server, "leads");
+                return true;
+            }
+            catch (RpcException)
+            {
+                return false;
+            }
+        },
+        Generous,
+        Stop);
+
+    protected static async Task<long> Put(Server server, string key, string value, TimeSpan? deadline = null) =>
+        (await new KV.KVClient(server.Channel).PutAsync(
+            new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) },
+            deadline: DateTime.UtcNow + (deadline ?? Generous),
+            cancellationToken: Stop)).Header.Revision;
+
+    protected static async Task<KeyValue?> Get(Server server, string key, bool isSerializable = false) =>
+        (await new KV.KVClient(server.Channel).RangeAsync(
+            new RangeRequest { Key = ByteString.CopyFromUtf8(key), Serializable = isSerializable }, deadline: DateTime.UtcNow + Generous, cancellationToken: Stop))
+        .Kvs.SingleOrDefault();
+}

@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using Grpc.Core;
+
+namespace Granary.Cluster.Tests.Postgres;
+
+/// <summary>A database that is away, slow to answer or cut off: what was acknowledged stays, nothing is written twice, and nothing stale is told.</summary>
+public sealed class PostgresTroubleTests : PostgresTest
+{
+    private const int Cuts = 20;
+
+    // Nobody takes over meanwhile.
+    private static readonly string[] Patient = ["--election-timeout=50000"];
+
+    [Fact]
+    public async Task A_database_that_is_killed_and_started_again_loses_nothing_and_needs_no_restart_of_ours()
+    {
+        var server = await Leader();
+        var before = await Put(server, "a", "1");
+        await Database.Kill(Stop);
+        var waiting = Put(server, "a", "2");
+        var start = Stopwatch.GetTimestamp();
+        var late = await Assert.ThrowsAsync<RpcException>(() => Put(server, "b", "1"));
+        Assert.Equal((StatusCode.Unavailable, "etcdserver: request timed out"), (late.StatusCode, late.Status.Detail));
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(30));
+        await Assert.ThrowsAsync<RpcException>(() => waiting);
+
+        // What needs no leader is answered still, what does is not.
+        Assert.Equal("1", (await Get(server, "a", isSerializable: true))!.Value.ToStringUtf8());
+        Assert.Equal("etcdserver: request timed out", (await Assert.ThrowsAsync<RpcException>(() => Get(server, "a"))).Status.Detail);
+
+        await Database.StartAgain(Stop);
+        await Leads(server);
+
+        // It was on its way: it is written once, or not at all.
+        var found = (await Get(server, "a"))!;
+        Assert.True((found.Value.ToStringUtf8(), found.ModRevision - before) is ("1", 0) or ("2", 1), $"{found}");
+        var after = await Put(server, "c", "1");
+        Assert.InRange(after, before + 1, before + 3);
+        Assert.True(server.IsRunning);
+    }
+
+    [Fact]
+    public async Task A_write_whose_answer_is_cut_off_is_written_once()
+    {
+        await using var wire = TcpProxy.To(Database.Port);
+        var server = await Leader(wire.Port, Patient);
+        for (var i = 0; i < Cuts; i++)
+        {
+            wire.Set(TcpProxy.Wire.CutAtAnswer);
+            var cuts = wire.AnswersCut;
+            var write = Put(server, $"k{i}", "v");
+            await Eventually.Holds("an answer was cut off", () => Task.FromResult(wire.AnswersCut > cuts), Generous, Stop);
+            wire.Set(TcpProxy.Wire.Whole);
+            Assert.Equal(i + 2, await write);
+            Assert.Equal(1, (await Get(server, $"k{i}"))!.Version);
+        }
+
+        Assert.Equal(await Database.Execute("SELECT last_index FROM granary.leadership", Stop), await Database.Execute("SELECT count(*) FROM granary.log", Stop));
+    }
+
+    [Theory]
+    [InlineData(TcpProxy.Wire.Silent)]
+    [InlineData(TcpProxy.Wire.Cut)]
+    public async Task A_leader_that_is_cut_off_from_the_database_gives_way(TcpProxy.Wire how)
+    {
+        await using var wire = TcpProxy.To(Database.Port);
+        var cutOff = await Leader(wire.Port);
+        var other = await Standby();
+        await Put(cutOff, "a", "old");
+        wire.Set(how);
+        await Leads(other);
+        await Put(other, "a", "new");
+
+        // It still runs, and knows that it does not know.
+        Assert.Equal("etcdserver: request timed out", (await Assert.ThrowsAsync<RpcException>(() => Get(cutOff, "a"))).Status.Detail);
+        Assert.Equal("old", (await Get(cutOff, "a", isSerializable: true))!.Value.ToStringUtf8());
+        wire.Set(TcpProxy.Wire.Whole);
+        Assert.Equal(CannotWrite, await cutOff.Ended("another leads", Stop));
+        await cutOff.StartAgain(Waits, Stop);
+        await other.Kill(Stop);
+        await Leads(cutOff);
+        Assert.Equal("new", (await Get(cutOff, "a"))!.Value.ToStringUtf8());
+    }
+
+    [Fact]
+    public async Task The_database_alone_is_enough()
+    {
+        var first = await Leader();
+        for (var i = 0; i < 100; i++)
+        {
+            await Put(first, $"k{i}", "v");
+        }
+
+        await first.Kill(Stop);
+        var second = await Leader();
+        Assert.Equal(100, (await new KV.KVClient(second.Channel).RangeAsync(
+            new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("k"), RangeEnd = Google.Protobuf.ByteString.CopyFromUtf8("l"), CountOnly = true },
+            cancellationToken: Stop)).Count);
+        Assert.Equal(102, await Put(second, "more", "v"));
+    }
+
+    [Fact]
+    public async Task Two_stores_in_one_database_know_nothing_of_each_other()
+    {
+        var one = await Leader();
+        var two = await Leader("--postgres-schema=two");
+        Assert.Equal(2, await Put(one, "a", "1"));
+        Assert.Equal(2, await Put(two, "a", "2"));
+        Assert.Equal("1", (await Get(one, "a"))!.Value.ToStringUtf8());
+        await one.Stop(Stop);
+
+        // The replica of one is not that of the other.
+        await two.Stop(Stop);
+        var mixed = NotStarted(null, "--postgres-schema=two");
+        Directory.Move(one.DataDirectory, mixed.DataDirectory);
+        var refusal = await mixed.StartExpectingRefusal(Stop);
+        Assert.Equal(1, refusal.ExitCode);
+        Assert.Contains("replica of another log", refusal.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_database_that_has_lost_records_is_not_followed()
+    {
+        var server = await Leader();
+        await Put(server, "a", "1");
+        await Put(server, "a", "2");
+        await server.Stop(Stop);
+        await Database.Execute("DELETE FROM granary.log WHERE index = (SELECT max(index) FROM granary.log); UPDATE granary.leadership SET last_index = last_index - 1", Stop);
+        var refusal = await server.StartExpectingRefusal(Stop);
+        Assert.Equal(1, refusal.ExitCode);
+        Assert.Contains("the database has lost records", refusal.Said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("synchronous_commit = off", "Options=-c synchronous_commit=off")]
+    [InlineData("the connection string cannot be used", "Nonsense=1")]
+    [InlineData("does not exist", "Database=nowhere")]
+    [InlineData("no name for a schema", "", "--postgres-schema=a;b")]
+    [InlineData("at least as 5 times", "", "--election-timeout=400")]
+    public async Task What_cannot_hold_a_log_is_refused(string said, string more, params string[] flags)
+    {
+        var server = Server.NotStarted(Product.Granary, ["--engine=postgres", $"--postgres={Database.ConnectionString()};{more}", .. flags]);
+        await using (server)
+        {
+            var refusal = await server.StartExpectingRefusal(Stop);
+            Assert.Equal(1, refusal.ExitCode);
+            Assert.Contains(said, refusal.Said, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Who_allows_loss_gets_it()
+    {
+        var server = Server.NotStarted(
+            Product.Granary, "--engine=postgres", $"--postgres={Database.ConnectionString()};Options=-c synchronous_commit=off", "--postgres-allow-loss");
+        await using (server)
+        {
+            await server.StartAgain(Stop);
+            Assert.Equal(2, await Put(server, "a", "1"));
+        }
+    }
+}
