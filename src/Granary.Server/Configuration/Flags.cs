@@ -29,6 +29,8 @@ internal static class Flags
             (o, v) => o with { Postgres = o.Postgres with { ConnectionString = v } }, IsOwn: true),
         new("postgres-schema", "Its schema with the tables; each store has one of its own (default: granary).",
             (o, v) => o with { Postgres = o.Postgres with { Schema = v } }, IsOwn: true),
+        new("postgres-snapshot-bytes", "Bytes of log after which a base snapshot is made of the store, or half as many as the store has if that is more (default: 67108864).",
+            (o, v) => o with { Postgres = o.Postgres with { SnapshotBytes = FlagValues.PositiveLong(v) } }, IsOwn: true),
         new("postgres-allow-loss", "Take a database that may lose what it has acknowledged: fsync or synchronous_commit off (default: false).",
             (o, v) => o with { Postgres = o.Postgres with { AllowsLoss = FlagValues.Bool(v) } }, IsOwn: true, IsSwitch: true),
         new("heartbeat-interval", "With --engine=postgres: milliseconds between two signs of life of the leader (default: 100).",

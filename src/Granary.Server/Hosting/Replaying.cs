@@ -17,6 +17,9 @@ internal sealed class Replaying(Replica replica)
 
     public Replica Replica => replica;
 
+    /// <summary>Whether it has been found that the replica is one of the log that is replayed.</summary>
+    public bool IsOfLog { get; set; }
+
     public void Apply(long index, ReadOnlySpan<byte> record)
     {
         replica.Apply(index, LogRecord.Decode(record));

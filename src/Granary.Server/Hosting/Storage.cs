@@ -3,6 +3,7 @@ using Granary.Log.Commits;
 using Granary.Log.Engines;
 using Granary.Log.Engines.Embedded;
 using Granary.Log.Engines.Memory;
+using Granary.Log.Engines.Postgres;
 using Granary.Mvcc.Keys;
 using Granary.Server.Configuration;
 using Granary.Storage.Replicas;
@@ -28,9 +29,13 @@ internal sealed class Storage : IDisposable
     // Keeps a second process out for as long as this one lives; null in memory.
     private readonly DirectoryLock? _lock;
 
-    private Storage(Replica replica, CommitLog log, string place, TemporarySpace temporarySpace, DirectoryLock? directoryLock)
+    private readonly PostgresEngine? _postgres;
+
+    private Storage(
+        Replica replica, CommitLog log, string place, TemporarySpace temporarySpace, DirectoryLock? directoryLock = null, PostgresEngine? postgres = null)
     {
         _lock = directoryLock;
+        _postgres = postgres;
         Replica = replica;
         Log = log;
         Place = place;
@@ -64,32 +69,53 @@ internal sealed class Storage : IDisposable
     public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
-        var logger = loggers.CreateLogger<CommitLog>();
         if (options.Engine == Engine.Memory)
         {
             var inMemory = new Replica(new MemoryStore());
             return new Storage(
-                inMemory, CommitLog.Open(new MemoryRecordLog(), inMemory, logOptions, logger), "memory", new TemporarySpace(Path.GetTempPath()), null);
+                inMemory,
+                CommitLog.Open(new MemoryRecordLog(), inMemory, logOptions, loggers.CreateLogger<CommitLog>()),
+                "memory",
+                new TemporarySpace(Path.GetTempPath()));
         }
 
+        while (true)
+        {
+            try
+            {
+                return await OpenInDirectory(options, logOptions, loggers, cancellationToken);
+            }
+            catch (PostgresBehindException)
+            {
+                // Opened again, it begins from the base snapshot.
+            }
+        }
+    }
+
+    private static async Task<Storage> OpenInDirectory(
+        ServerOptions options, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
         var directory = DataDirectory.Open(options.EffectiveDataDirectory);
         DirectoryLock? held = null;
         Replica? replica = null;
+        PostgresEngine? postgres = null;
         IRecordLog? records = null;
         try
         {
             held = DirectoryLock.Take(directory.Path);
+            postgres = options.Engine == Engine.Postgres ? PostgresEngine.Open(options, directory, loggers, cancellationToken) : null;
             var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store });
+            postgres?.Seed(store, cancellationToken);
             replica = new Replica(store);
             var verification = store.SizeBytes <= VerifiedAtStartBytes ? Task.Run(store.Verify, cancellationToken) : Task.CompletedTask;
             var replay = new Replaying(replica);
             var place = directory.Path;
-            if (options.Engine == Engine.Postgres)
+            if (postgres is not null)
             {
-                var (log, term) = PostgresEngine.Open(options, directory, replay, loggers, cancellationToken);
+                var (log, term) = postgres.Lead(replay, cancellationToken);
                 records = log;
                 logOptions = logOptions with { Term = term };
-                place = $"{log.Place}, replica in {directory.Path}";
+                place = $"{postgres.Place}, replica in {directory.Path}";
             }
             else
             {
@@ -102,15 +128,18 @@ internal sealed class Storage : IDisposable
             var space = new DiskSpace(directory.Path, store, TimeProvider.System, loggers.CreateLogger<DiskSpace>());
             return new Storage(
                 replica,
-                CommitLog.Open(records, replica, logOptions with { Room = space.Room }, logger),
+                CommitLog.Open(records, replica, logOptions with { Room = space.Room }, loggers.CreateLogger<CommitLog>()),
                 place,
                 new TemporarySpace(directory.Path, space.HasRoomForTemporary),
-                held);
+                held,
+                postgres);
         }
         catch
         {
+            postgres?.Quiesce(TimeSpan.Zero);
             records?.Dispose();
             replica?.Dispose();
+            postgres?.Dispose();
             held?.Dispose();
             throw;
         }
@@ -118,8 +147,10 @@ internal sealed class Storage : IDisposable
 
     public void Dispose()
     {
+        _postgres?.Quiesce(GranaryServer.ShutdownTimeout);
         Log.Dispose();
         Replica.Dispose();
+        _postgres?.Dispose();
         _lock?.Dispose();
     }
 }

@@ -95,6 +95,9 @@ public sealed record ReplicaState(
             : Initial;
     }
 
+    internal static bool IsUnfinished(IStoreSnapshot snapshot) =>
+        snapshot.Read(Family.Meta, StateKey, 0, static (value, _) => value.ToArray()) is [Unfinished, ..];
+
     /// <summary>Marks a store as unfinished: nobody opens it until a state is stored.</summary>
     internal static void StoreUnfinished(IStoreBatch batch) => batch.Put(Family.Meta, StateKey, [Unfinished]);
 

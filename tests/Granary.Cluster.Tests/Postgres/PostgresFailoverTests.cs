@@ -60,12 +60,13 @@ public sealed class PostgresFailoverTests : PostgresTest
         {
             long number = 0;
             var target = 0;
+            var channel = Channels.To(servers[0].Address);
             var heard = Stopwatch.GetTimestamp();
             while (!ending.IsCancellationRequested)
             {
                 try
                 {
-                    var revision = await Put(servers[target % 2], $"w{writer}", (number + 1).ToString(CultureInfo.InvariantCulture), TimeSpan.FromSeconds(2));
+                    var revision = await Put(channel, $"w{writer}", (number + 1).ToString(CultureInfo.InvariantCulture), TimeSpan.FromSeconds(2));
                     number++;
                     Assert.True(acknowledged.TryAdd(revision, $"w{writer}={number}"), $"revision {revision} was given twice");
                     silences.Add(Stopwatch.GetElapsedTime(heard));
@@ -73,10 +74,14 @@ public sealed class PostgresFailoverTests : PostgresTest
                 }
                 catch (Exception exception) when (exception is RpcException or ObjectDisposedException)
                 {
-                    target++;
+                    // A new channel: that of before would wait ever longer before it tries again. A breath, so that others get to run.
+                    await Task.Delay(TimeSpan.FromMilliseconds(20), Stop);
+                    channel.Dispose();
+                    channel = Channels.To(servers[++target % 2].Address);
                 }
             }
 
+            channel.Dispose();
             return number;
         }
     }

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace Granary.Cluster.Tests.Postgres;
 
@@ -78,8 +79,10 @@ public abstract class PostgresTest : IAsyncLifetime
         Generous,
         Stop);
 
-    protected static async Task<long> Put(Server server, string key, string value, TimeSpan? deadline = null) =>
-        (await new KV.KVClient(server.Channel).PutAsync(
+    protected static Task<long> Put(Server server, string key, string value, TimeSpan? deadline = null) => Put(server.Channel, key, value, deadline);
+
+    protected static async Task<long> Put(GrpcChannel channel, string key, string value, TimeSpan? deadline = null) =>
+        (await new KV.KVClient(channel).PutAsync(
             new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) },
             deadline: DateTime.UtcNow + (deadline ?? Generous),
             cancellationToken: Stop)).Header.Revision;

@@ -100,6 +100,43 @@ public sealed class PostgresTroubleTests : PostgresTest
     }
 
     [Fact]
+    public async Task Records_go_when_base_snapshots_have_them_and_whoever_is_new_or_far_behind_begins_from_one()
+    {
+        const string flag = "--postgres-snapshot-bytes=500000";
+        var value = new string('v', 100_000);
+        var leader = await Leader(flag);
+        var behind = NotStarted(null, flag);
+        await behind.StartAgain(Waits, Stop);
+        await Put(leader, "early", "1");
+        await Eventually.Holds("it follows", async () => (long)(await Database.Execute("SELECT last_index FROM granary.leadership", Stop))! >= 2, Generous, Stop);
+        await behind.Stop(Stop);
+        var lease = (await new Lease.LeaseClient(leader.Channel).LeaseGrantAsync(new LeaseGrantRequest { TTL = 600 }, cancellationToken: Stop)).ID;
+        long revision = 0;
+        for (var i = 0; (long)(await Database.Execute("SELECT coalesce(min(index), 0) FROM granary.log", Stop))! < 10; i++)
+        {
+            revision = await Put(leader, $"k{i % 7}", $"{i}{value}");
+        }
+
+        var hash = await Hash(leader, revision);
+        await leader.Stop(Stop);
+        await behind.StartAgain(Stop);
+        await MustHaveAll(behind);
+        await behind.Stop(Stop);
+        await MustHaveAll(await Leader(flag));
+        Assert.True((long)(await Database.Execute("SELECT count(*) FROM granary.snapshot", Stop))! == 2);
+
+        async Task MustHaveAll(Server server)
+        {
+            Assert.Equal(hash, await Hash(server, revision));
+            Assert.Equal("1", (await Get(server, "early"))!.Value.ToStringUtf8());
+            Assert.Equal([lease], (await new Lease.LeaseClient(server.Channel).LeaseLeasesAsync(new LeaseLeasesRequest(), cancellationToken: Stop)).Leases.Select(static status => status.ID));
+        }
+
+        static async Task<uint> Hash(Server server, long revision) =>
+            (await new Maintenance.MaintenanceClient(server.Channel).HashKVAsync(new HashKVRequest { Revision = revision }, cancellationToken: Stop)).Hash;
+    }
+
+    [Fact]
     public async Task Two_stores_in_one_database_know_nothing_of_each_other()
     {
         var one = await Leader();

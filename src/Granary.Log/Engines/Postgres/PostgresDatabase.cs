@@ -52,6 +52,12 @@ public sealed partial class PostgresDatabase : IDisposable
     /// <summary>The records.</summary>
     public string Log => $"{_options.Schema}.log";
 
+    /// <summary>The base snapshots that are complete.</summary>
+    public string Snapshots => $"{_options.Schema}.snapshot";
+
+    /// <summary>What base snapshots are made of.</summary>
+    public string SnapshotChunks => $"{_options.Schema}.snapshot_chunk";
+
     /// <summary>Where it is, for people: never with a password.</summary>
     public string Place
     {

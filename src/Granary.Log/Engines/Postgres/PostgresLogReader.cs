@@ -6,6 +6,7 @@ namespace Granary.Log.Engines.Postgres;
 public static class PostgresLogReader
 {
     /// <summary>Hands over the records behind one, up to another.</summary>
+    /// <exception cref="PostgresBehindException">The next one is not kept any more.</exception>
     /// <exception cref="PostgresUnusableException">Some are missing.</exception>
     public static void Replay(NpgsqlConnection connection, PostgresDatabase database, long after, long through, ReplayRecord replay)
     {
@@ -27,7 +28,7 @@ public static class PostgresLogReader
             CommandTimeout = 0,
             Parameters = { new() { Value = after }, new() { Value = through } },
         };
-        using var reader = command.ExecuteReader(System.Data.CommandBehavior.SequentialAccess);
+        var reader = command.ExecuteReader(System.Data.CommandBehavior.SequentialAccess);
         var next = after + 1;
         while (reader.Read())
         {
@@ -39,6 +40,12 @@ public static class PostgresLogReader
 
             replay(index, reader.GetFieldValue<byte[]>(1));
             next++;
+        }
+
+        reader.Dispose();
+        if (next == after + 1 && PostgresSnapshots.Newest(connection, database) is { } snapshot && snapshot.Index > after)
+        {
+            throw new PostgresBehindException(after, snapshot.Index);
         }
 
         if (next != through + 1)

@@ -21,6 +21,9 @@ public sealed record PostgresOptions
     /// <summary>How long whoever asks for proof of leadership waits for it.</summary>
     public TimeSpan ProofTimeout { get; init; } = TimeSpan.FromSeconds(7);
 
+    /// <summary>After so many bytes of records, or half as many as the replica has if that is more, a base snapshot is made, and older records go.</summary>
+    public long SnapshotBytes { get; init; } = 64 << 20;
+
     /// <summary>Whether a database is taken that may lose what it has acknowledged.</summary>
     public bool AllowsLoss { get; init; }
 }

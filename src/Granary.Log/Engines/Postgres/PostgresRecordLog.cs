@@ -24,6 +24,7 @@ public sealed class PostgresRecordLog : IRecordLog
     private NpgsqlConnection? _connection;
     private NpgsqlCommand? _append;
     private long _lastIndex;
+    private long _appendedBytes;
 
     /// <param name="database">Has the tables.</param>
     /// <param name="leadership">Of this process, all of whose records before have been read.</param>
@@ -36,8 +37,8 @@ public sealed class PostgresRecordLog : IRecordLog
         _lastIndex = leadership.LastIndex;
     }
 
-    /// <summary>Where it is, for people.</summary>
-    public string Place => _database.Place;
+    /// <summary>Bytes of records that were appended.</summary>
+    public long AppendedBytes => Interlocked.Read(ref _appendedBytes);
 
     public int MaxRecordBytes => MostRecordBytes;
 
@@ -77,6 +78,7 @@ public sealed class PostgresRecordLog : IRecordLog
                 if (TryAppend(isUnknown))
                 {
                     _lastIndex += _staged.Count;
+                    Interlocked.Add(ref _appendedBytes, _staged.Sum(static record => (long)record.Length));
                     _staged.Clear();
                     return;
                 }
@@ -97,7 +99,7 @@ public sealed class PostgresRecordLog : IRecordLog
 
     public void Recycle(long throughIndex)
     {
-        // The table is what other silos begin from.
+        // Records go when a base snapshot has them: other processes begin from the table.
     }
 
     /// <summary>Waits for the database no longer than this.</summary>
@@ -109,7 +111,6 @@ public sealed class PostgresRecordLog : IRecordLog
     {
         Disconnect();
         _leadership.Dispose();
-        _database.Dispose();
         _givenUp.Dispose();
     }
 

@@ -28,6 +28,19 @@ public static class PostgresSchema
             is_released boolean NOT NULL,
             last_index bigint NOT NULL
         ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+        CREATE TABLE {0}.snapshot (
+            index bigint PRIMARY KEY,
+            cluster_id bigint NOT NULL,
+            chunks bigint NOT NULL,
+            made_at timestamptz NOT NULL DEFAULT now()
+        );
+        CREATE TABLE {0}.snapshot_chunk (
+            index bigint NOT NULL,
+            place bigint NOT NULL,
+            bytes bytea NOT NULL,
+            PRIMARY KEY (index, place)
+        );
+        ALTER TABLE {0}.snapshot_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
         INSERT INTO {0}.leadership (term, holder, beats, lease_milliseconds, is_released, last_index) VALUES (0, '', 0, 0, true, 0);
         """,
     ];
