@@ -76,7 +76,8 @@ internal sealed record JwtKeys(string Method, SecurityKey Verifying, SecurityKey
             key.ImportFromPem(pem);
         }
 
-        return key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value == CurveOfMethod[method]
+        // A curve that is written out in numbers has no name.
+        return key.ExportParameters(includePrivateParameters: false).Curve is { IsNamed: true } curve && curve.Oid.Value == CurveOfMethod[method]
             ? key
             : throw new CryptographicException($"the key in {file} is on another curve than {method} needs");
     }

@@ -1,0 +1,87 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Net.Http.Headers;
+using Google.Protobuf.Reflection;
+using Granary.Server.Facade;
+using Grpc.Core;
+
+namespace Granary.Fuzz.Tests;
+
+/// <summary>Streams of frames that say anything, or are none, to every method that takes or gives a stream.</summary>
+public sealed class StreamTests(FuzzedServer server) : IClassFixture<FuzzedServer>
+{
+    private const int BetweenLooks = 100;
+    private const int FrameHeaderBytes = 5;
+
+    private static readonly Dictionary<string, MethodDescriptor> Methods = EtcdServices.All.SelectMany(service => service.Methods)
+        .Where(method => method.IsClientStreaming || method.IsServerStreaming)
+        .ToDictionary(method => $"/{method.Service.FullName}/{method.Name}");
+
+    private int _calls;
+
+    [Fact]
+    public async Task Streams()
+    {
+        using var client = Channels.RawHttp2(server.Server.Address);
+        await FuzzRun.Try(
+            "streams",
+            mutator =>
+            {
+                var (path, method) = mutator.Of(Methods.ToList());
+                var frames = Frames(method, mutator);
+                return new FuzzInput(path, mutator.OneIn(3) ? mutator.Mutate(frames) : frames);
+            },
+            async input =>
+            {
+                await Call(client, input);
+                if (++_calls % BetweenLooks == 0)
+                {
+                    await server.MustBeWell();
+                }
+            });
+        await server.MustBeWell();
+    }
+
+    private static async Task Call(HttpClient client, FuzzInput input)
+    {
+        // A health watch goes on for as long as the server lives.
+        var waits = CallOracle.Waits(Methods[input.To].Name) || input.To == "/grpc.health.v1.Health/Watch";
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(waits ? CallOracle.Patience : FuzzedServer.Deadline);
+        using var request = new HttpRequestMessage(HttpMethod.Post, input.To)
+        {
+            Version = client.DefaultRequestVersion,
+            VersionPolicy = client.DefaultVersionPolicy,
+            Content = new ByteArrayContent(input.Bytes) { Headers = { ContentType = new MediaTypeHeaderValue("application/grpc") } },
+        };
+        request.Headers.TE.ParseAdd("trailers");
+        try
+        {
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
+            await (await response.Content.ReadAsStreamAsync(deadline.Token)).CopyToAsync(Stream.Null, deadline.Token);
+            var told = response.Headers.TryGetValues("grpc-status", out _) ? response.Headers : response.TrailingHeaders;
+            var code = (StatusCode)int.Parse(told.GetValues("grpc-status").Single(), CultureInfo.InvariantCulture);
+            CallOracle.MustBeMapped(code, told.TryGetValues("grpc-message", out var text) ? Uri.UnescapeDataString(text.Single()) : "", waits);
+        }
+        catch (OperationCanceledException) when (waits && !TestContext.Current.CancellationToken.IsCancellationRequested)
+        {
+            // Nothing came to end it.
+        }
+    }
+
+    private static byte[] Frames(MethodDescriptor method, Mutator mutator)
+    {
+        var frames = new MemoryStream();
+        for (var left = method.IsClientStreaming ? mutator.Below(6) : 1; left > 0; left--)
+        {
+            var message = WireMessages.Of(method.InputType, mutator);
+            var header = new byte[FrameHeaderBytes];
+            header[0] = mutator.OneIn(50) ? (byte)mutator.Below(3) : (byte)0;
+            BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(1), mutator.OneIn(50) ? (int)mutator.Number() : message.Length);
+            frames.Write(header);
+            frames.Write(message);
+        }
+
+        return frames.ToArray();
+    }
+}
