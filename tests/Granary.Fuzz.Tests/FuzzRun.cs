@@ -12,7 +12,7 @@ internal static class FuzzRun
 {
     private const string SeedVariable = "GRANARY_FUZZ_SEED";
     private const string SecondsVariable = "GRANARY_FUZZ_SECONDS";
-    private const int DefaultSeconds = 3;
+    private const int DefaultSeconds = 2;
 
     // What a message can show of an input; a longer one goes to a file.
     private const int ShownBytes = 300;
@@ -79,7 +79,7 @@ internal static class FuzzRun
             return $"Its {bytes.Length} bytes: {Convert.ToHexString(bytes)}";
         }
 
-        var file = Path.Combine(Path.GetTempPath(), $"granary-fuzz-{target.Replace(' ', '-')}-{Seed}-{number}");
+        var file = Path.Combine(Path.GetTempPath(), $"granary-fuzz-{string.Concat(target.Where(char.IsAsciiLetterOrDigit))}-{Seed}-{number}");
         File.WriteAllBytes(file, bytes);
         return $"Its {bytes.Length} bytes are in {file}";
     }

@@ -27,9 +27,9 @@ public sealed class GatewayTests(FuzzedServer server) : IClassFixture<FuzzedServ
     ];
 
     private static readonly string[] Names =
-        ["Authorization", "Content-Type", "Accept", "Grpc-Timeout", "Connection", "Expect", "Origin", "Upgrade", "Content-Encoding", "Transfer-Encoding", "Grpc-Metadata-a", "X"];
+        ["Authorization", "Content-Type", "Accept", "Grpc-Timeout", "Connection", "Expect", "Origin", "Upgrade", "Content-Encoding", "Grpc-Metadata-a", "X"];
 
-    private static readonly string[] Values = ["", "x", "application/grpc", "application/json", "1S", "-1S", "99999999999S", "100-continue", "websocket", "close", "gzip", "chunked", "ä"];
+    private static readonly string[] Values = ["", "x", "application/grpc", "application/json", "1S", "-1S", "99999999999S", "100-continue", "websocket", "close", "gzip", "ä"];
 
     private int _calls;
 
@@ -43,7 +43,7 @@ public sealed class GatewayTests(FuzzedServer server) : IClassFixture<FuzzedServ
             "bodies to the gateway",
             mutator =>
             {
-                var (path, method) = mutator.Of(Methods.ToList());
+                var (path, method) = CallOracle.Choose([.. Methods], mutator);
                 return new FuzzInput(path, Body(method, mutator));
             },
             async input =>
@@ -66,17 +66,17 @@ public sealed class GatewayTests(FuzzedServer server) : IClassFixture<FuzzedServ
             },
             async input =>
             {
-                await MustBeAnswered(input.Bytes);
+                await MustBeAnswered(input.To, input.Bytes);
                 await LookNowAndThen();
             });
         await server.MustBeWell();
     }
 
-    private static bool Lasts(MethodDescriptor method) => method.IsServerStreaming || CallOracle.Waits(method.Name);
+    private static bool Lasts(MethodDescriptor method) => method.IsServerStreaming || CallOracle.Waits(method);
 
     private async Task LookNowAndThen()
     {
-        if (++_calls % BetweenLooks == 0)
+        if (++_calls % BetweenLooks == 1)
         {
             await server.MustBeWell();
         }
@@ -104,7 +104,7 @@ public sealed class GatewayTests(FuzzedServer server) : IClassFixture<FuzzedServ
     private static void MustBeAnAnswer(HttpStatusCode status, string text, MethodDescriptor method)
     {
         using var json = JsonDocument.Parse(text);
-        var error = method.IsServerStreaming && json.RootElement.TryGetProperty("error", out var inStream) ? inStream : json.RootElement;
+        var error = json.RootElement.TryGetProperty("error", out var inStream) && inStream.ValueKind == JsonValueKind.Object ? inStream : json.RootElement;
         if (status == HttpStatusCode.OK && !error.TryGetProperty("code", out _))
         {
             return;
@@ -114,7 +114,7 @@ public sealed class GatewayTests(FuzzedServer server) : IClassFixture<FuzzedServ
     }
 
     /// <summary>A request of HTTP/1.1 that ends where it says, whatever else is in it, has an answer of HTTP.</summary>
-    private async Task MustBeAnswered(byte[] request)
+    private async Task MustBeAnswered(string path, byte[] request)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(FuzzedServer.Deadline);
@@ -122,10 +122,20 @@ public sealed class GatewayTests(FuzzedServer server) : IClassFixture<FuzzedServ
         await client.ConnectAsync(IPEndPoint.Parse(server.Server.Endpoint), deadline.Token);
         var stream = client.GetStream();
         await stream.WriteAsync(request, deadline.Token);
-        client.Client.Shutdown(SocketShutdown.Send);
-        var line = await new StreamReader(stream, Encoding.Latin1).ReadLineAsync(deadline.Token);
+        var reader = new StreamReader(stream, Encoding.UTF8);
+        var line = await reader.ReadLineAsync(deadline.Token);
         Assert.Matches("^HTTP/1.[01] [1-5][0-9][0-9] ", line);
-        Assert.DoesNotMatch("^HTTP/1.[01] 500 ", line);
+        if (line!.Contains(" 500 ", StringComparison.Ordinal))
+        {
+            // etcd's own unknown errors have this status.
+            while (await reader.ReadLineAsync(deadline.Token) is { Length: > 0 })
+            {
+            }
+
+            var body = new char[4096];
+            var text = new string(body, 0, await reader.ReadAsync(body, deadline.Token));
+            MustBeAnAnswer(HttpStatusCode.InternalServerError, text, Methods[path]);
+        }
     }
 
     private static byte[] Body(MethodDescriptor method, Mutator mutator)

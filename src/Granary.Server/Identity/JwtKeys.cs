@@ -38,7 +38,8 @@ internal sealed record JwtKeys(string Method, SecurityKey Verifying, SecurityKey
                 var other => throw new CryptographicException($"there is no method \"{other}\""),
             };
         }
-        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException
+            or PlatformNotSupportedException)
         {
             throw new SettingsException($"--auth-token: tokens cannot be made with {options.SignMethod}: {exception.Message}");
         }

@@ -1,5 +1,6 @@
 using Granary.Server.Configuration;
 using Granary.Server.Tls;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -15,6 +16,18 @@ internal static class SecurePort
     public static void Secure(this ListenOptions listen, ServerTls tls, TlsOptions options)
     {
         listen.Protocols = HttpProtocols.Http1AndHttp2;
+        listen.Use(static next => async connection =>
+        {
+            try
+            {
+                await next(connection);
+            }
+            catch (NotSupportedException)
+            {
+                // So the library ends a handshake whose first message it cannot read: it looks for no certificate then, and misses it.
+                connection.Abort(new ConnectionAbortedException("The client's first message cannot be read."));
+            }
+        });
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             OnConnection = _ => new(tls.ForHandshake()),
