@@ -12,7 +12,7 @@ internal static class FuzzRun
 {
     private const string SeedVariable = "GRANARY_FUZZ_SEED";
     private const string SecondsVariable = "GRANARY_FUZZ_SECONDS";
-    private const int DefaultSeconds = 2;
+    private const double DefaultSeconds = 1.5;
 
     // What a message can show of an input; a longer one goes to a file.
     private const int ShownBytes = 300;
@@ -27,7 +27,7 @@ internal static class FuzzRun
 
     /// <summary>How long a target runs.</summary>
     public static TimeSpan Duration { get; } = TimeSpan.FromSeconds(
-        int.TryParse(Environment.GetEnvironmentVariable(SecondsVariable), CultureInfo.InvariantCulture, out var seconds) ? seconds : DefaultSeconds);
+        double.TryParse(Environment.GetEnvironmentVariable(SecondsVariable), CultureInfo.InvariantCulture, out var seconds) ? seconds : DefaultSeconds);
 
     /// <param name="target">The name of the target.</param>
     /// <param name="make">Makes an input.</param>

@@ -60,14 +60,7 @@ public sealed class HandshakeTests : IAsyncLifetime
                 }),
             async input =>
             {
-                using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-                deadline.CancelAfter(FuzzedServer.Deadline);
-                using var client = new TcpClient();
-                await client.ConnectAsync(_endpoint, deadline.Token);
-                using var connection = new Http2Client(client);
-                var reading = connection.ReadToEnd(deadline.Token);
-                await connection.SendAll(input.Bytes, deadline.Token);
-                await reading;
+                await Send(input.Bytes);
                 await LookNowAndThen();
             });
         await _server.MustBeWell();
@@ -99,12 +92,30 @@ public sealed class HandshakeTests : IAsyncLifetime
         await _server.MustBeWell();
     }
 
+    /// <summary>It was logged as an error of the server's own, with its stack.</summary>
+    [Fact]
+    public async Task A_first_message_that_is_no_hello_ends_the_connection_and_is_no_fault_of_the_server()
+    {
+        await Send([22, 3, 1, 0, 4, 5, 0, 0, 0]);
+        await _server.MustBeWell();
+    }
+
     private async Task LookNowAndThen()
     {
         if (++_connections % BetweenLooks == 1)
         {
             await _server.MustBeWell();
         }
+    }
+
+    private async Task Send(byte[] bytes)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        deadline.CancelAfter(FuzzedServer.Deadline);
+        using var connection = await RawConnection.Connect(_endpoint, deadline.Token);
+        var reading = connection.ReadToEnd(deadline.Token);
+        await connection.SendAll(bytes, deadline.Token);
+        await reading;
     }
 
     private static X509Certificate2? WithKey(byte[] encoded, ECDsa key)

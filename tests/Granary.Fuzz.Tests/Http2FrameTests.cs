@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net;
 
 namespace Granary.Fuzz.Tests;
 
@@ -29,7 +30,7 @@ public sealed class Http2FrameTests(FuzzedServer server) : IClassFixture<FuzzedS
             {
                 using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
                 deadline.CancelAfter(FuzzedServer.Deadline);
-                using var client = await Http2Client.Connect(server.Server, deadline.Token);
+                using var client = await RawConnection.Connect(IPEndPoint.Parse(server.Server.Endpoint), deadline.Token);
                 var reading = client.ReadToEnd(deadline.Token);
                 await client.SendAll(input.Bytes, deadline.Token);
                 await reading;
@@ -43,8 +44,8 @@ public sealed class Http2FrameTests(FuzzedServer server) : IClassFixture<FuzzedS
 
     private static byte[] Connection(Mutator mutator)
     {
-        var preface = mutator.OneIn(30) ? mutator.Mutate(Http2Client.Preface) : Http2Client.Preface;
-        byte[] frames = [.. Http2Client.Frame(Http2Client.Settings, 0, 0, []), .. Enumerable.Range(0, mutator.Below(12)).SelectMany(_ => Frame(mutator))];
+        var preface = mutator.OneIn(30) ? mutator.Mutate(Http2Frames.Preface) : Http2Frames.Preface;
+        byte[] frames = [.. Http2Frames.Frame(Http2Frames.Settings, 0, 0, []), .. Enumerable.Range(0, mutator.Below(12)).SelectMany(_ => Frame(mutator))];
         return [.. preface, .. mutator.OneIn(4) ? mutator.Mutate(frames) : frames];
     }
 
@@ -53,7 +54,7 @@ public sealed class Http2FrameTests(FuzzedServer server) : IClassFixture<FuzzedS
         var stream = mutator.OneIn(8) ? (int)mutator.Number() : mutator.Of([0, 1, 1, 1, 3, 3, 5, 2]);
         var type = (byte)mutator.Below(FrameTypes);
         var flags = mutator.OneIn(4) ? mutator.Bytes(1)[0] : mutator.Of<byte>([0, 1, 4, 5, 5]);
-        var frame = Http2Client.Frame(type, flags, stream, Payload(type, mutator));
+        var frame = Http2Frames.Frame(type, flags, stream, Payload(type, mutator));
         if (mutator.OneIn(20))
         {
             BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(1), (ushort)mutator.Number());
@@ -66,18 +67,18 @@ public sealed class Http2FrameTests(FuzzedServer server) : IClassFixture<FuzzedS
     {
         switch (type)
         {
-            case Http2Client.Headers or Http2Client.Continuation:
-                var headers = Http2Client.CallHeaders(mutator.Of(Paths))
-                    .Concat(Enumerable.Range(0, mutator.Below(4)).SelectMany(_ => Http2Client.Header(mutator.Of(Names), mutator.Of(Paths), kept: mutator.OneIn(2)))).ToArray();
+            case Http2Frames.Headers or Http2Frames.Continuation:
+                var headers = Http2Frames.CallHeaders(mutator.Of(Paths))
+                    .Concat(Enumerable.Range(0, mutator.Below(4)).SelectMany(_ => Http2Frames.Header(mutator.Of(Names), mutator.Of(Paths), kept: mutator.OneIn(2)))).ToArray();
                 return mutator.OneIn(3) ? mutator.Mutate(headers) : headers;
-            case Http2Client.Data:
+            case Http2Frames.Data:
                 var message = WireMessages.Of(WatchRequest.Descriptor, mutator);
                 return [.. new byte[GrpcHeaderBytes - 1], (byte)message.Length, .. message];
-            case Http2Client.Settings:
+            case Http2Frames.Settings:
                 return [.. Enumerable.Range(0, mutator.Below(5)).SelectMany(_ => (byte[])[0, (byte)mutator.Below(9), .. Number(mutator)])];
-            case Http2Client.Ping:
+            case Http2Frames.Ping:
                 return mutator.Bytes(mutator.OneIn(5) ? mutator.Below(20) : 8);
-            case Http2Client.WindowUpdate or Http2Client.ResetStream:
+            case Http2Frames.WindowUpdate or Http2Frames.ResetStream:
                 return Number(mutator);
             default:
                 return mutator.Bytes(mutator.Below(30));

@@ -1,9 +1,6 @@
 using System.Buffers.Binary;
-using System.Globalization;
-using System.Net.Http.Headers;
 using Google.Protobuf.Reflection;
 using Granary.Server.Facade;
-using Grpc.Core;
 
 namespace Granary.Fuzz.Tests;
 
@@ -47,22 +44,13 @@ public sealed class StreamTests(FuzzedServer server) : IClassFixture<FuzzedServe
         var waits = CallOracle.Waits(Methods[input.To]);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(waits ? CallOracle.Patience : FuzzedServer.Deadline);
-        using var request = new HttpRequestMessage(HttpMethod.Post, input.To)
-        {
-            Version = client.DefaultRequestVersion,
-            VersionPolicy = client.DefaultVersionPolicy,
-            Content = new ByteArrayContent(input.Bytes) { Headers = { ContentType = new MediaTypeHeaderValue("application/grpc") } },
-        };
-        request.Headers.TE.ParseAdd("trailers");
         try
         {
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
-            await (await response.Content.ReadAsStreamAsync(deadline.Token)).CopyToAsync(Stream.Null, deadline.Token);
-            var told = response.Headers.TryGetValues("grpc-status", out _) ? response.Headers : response.TrailingHeaders;
-            var code = (StatusCode)int.Parse(told.GetValues("grpc-status").Single(), CultureInfo.InvariantCulture);
-            CallOracle.MustBeMapped(code, told.TryGetValues("grpc-message", out var text) ? Uri.UnescapeDataString(text.Single()) : "", waits);
+            var status = await RawGrpc.Call(client, input.To, input.Bytes, deadline.Token);
+            CallOracle.MustBeMapped(status.StatusCode, status.Detail, waits);
         }
-        catch (OperationCanceledException) when (waits && !TestContext.Current.CancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (waits && deadline.IsCancellationRequested && exception is OperationCanceledException or HttpRequestException
+            && !TestContext.Current.CancellationToken.IsCancellationRequested)
         {
             // Nothing came to end it.
         }
