@@ -12,7 +12,7 @@ internal static class FuzzRun
 {
     private const string SeedVariable = "GRANARY_FUZZ_SEED";
     private const string SecondsVariable = "GRANARY_FUZZ_SECONDS";
-    private const double DefaultSeconds = 1.5;
+    private const double DefaultSeconds = 1.25;
 
     // What a message can show of an input; a longer one goes to a file.
     private const int ShownBytes = 300;

@@ -54,7 +54,6 @@ public sealed class TokenTests : IDisposable
     [Theory]
     [InlineData("ES256")]
     [InlineData("RS256")]
-    [InlineData("PS256")]
     [InlineData("HS256")]
     public Task Json_web_tokens(string method)
     {

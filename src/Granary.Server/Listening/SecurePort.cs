@@ -1,6 +1,5 @@
 using Granary.Server.Configuration;
 using Granary.Server.Tls;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -16,22 +15,27 @@ internal static class SecurePort
     public static void Secure(this ListenOptions listen, ServerTls tls, TlsOptions options)
     {
         listen.Protocols = HttpProtocols.Http1AndHttp2;
-        listen.Use(static next => async connection =>
+        listen.Use(next => async connection =>
         {
             try
             {
                 await next(connection);
             }
-            catch (NotSupportedException)
+            catch (Exception exception) when (connection.Features.Get<Handshaken>() is null)
             {
-                // So the library ends a handshake whose first message it cannot read: it looks for no certificate then, and misses it.
-                connection.Abort(new ConnectionAbortedException("The client's first message cannot be read."));
+                // A first message or a certificate that is none makes the library throw what Kestrel takes for a fault of the server.
+                tls.TellFailure(exception);
             }
         });
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             OnConnection = _ => new(tls.ForHandshake()),
             HandshakeTimeout = HandshakeTimeout,
+        });
+        listen.Use(static next => connection =>
+        {
+            connection.Features.Set(Handshaken.Instance);
+            return next(connection);
         });
         if (options.ClientCertAuth)
         {
@@ -45,5 +49,11 @@ internal static class SecurePort
                 return next(connection);
             });
         }
+    }
+
+    /// <summary>Marks a connection whose handshake is over.</summary>
+    private sealed class Handshaken
+    {
+        public static readonly Handshaken Instance = new();
     }
 }
