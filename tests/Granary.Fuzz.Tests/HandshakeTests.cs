@@ -92,17 +92,11 @@ public sealed class HandshakeTests : IAsyncLifetime
         await _server.MustBeWell();
     }
 
-    // They were logged as errors of the server's own, with their stack.
-    [Theory]
-    [InlineData("160301000405000000")]
-    [InlineData(
-        "16030101220100011E030331FB8C2341FC5C04E435B11F6F63616C686F7374000B000403000102000A00160014001D0017001E001900180100010101"
-        + "0201030104002300000005000501000000000010000500030268320016000000170000000D002A0028040305030603080708080809080A080B080408"
-        + "050806040105010601030303010302040205020602002B0009080304030303020301002D00025D01003300260024001D0020426B5969D642D516C5EA"
-        + "7272A148581DAF53ECBA9C8121E08C15D558B063914B")]
-    public async Task A_first_message_that_is_no_hello_ends_the_connection_and_is_no_fault_of_the_server(string message)
+    // It was logged as an error of the server's own, with its stack, and so is the certificate below.
+    [Fact]
+    public async Task A_first_message_that_is_no_hello_ends_the_connection_and_is_no_fault_of_the_server()
     {
-        await Send(Convert.FromHexString(message));
+        await Send([22, 3, 1, 0, 4, 5, 0, 0, 0]);
         await MustBeTold();
     }
 
