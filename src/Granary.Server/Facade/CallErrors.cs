@@ -13,6 +13,9 @@ internal sealed partial class CallErrors(LastingCalls lasting, ILogger<CallError
 
     public static RpcException Of(EtcdError error) => new(new Status(error.Code, error.Text));
 
+    /// <summary>What a client is told whose message on a stream is none; of a single request the library tells by itself.</summary>
+    public static RpcException NoMessage() => new(new Status(StatusCode.Internal, "grpc: failed to unmarshal the received message"));
+
     /// <summary>Throws the error of a check by shape, if there is one.</summary>
     public static void ThrowIf(EtcdError? error)
     {

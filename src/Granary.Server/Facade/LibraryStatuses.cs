@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Granary.Server.Facade;
 
@@ -17,20 +18,23 @@ internal sealed class LibraryStatuses(RequestDelegate next)
     public async Task Invoke(HttpContext context)
     {
         await next(context);
-        if (context.Response.HasStarted || !context.Response.Headers.TryGetValue(Status, out var status))
+
+        // A stream that has begun tells at its end.
+        var told = context.Response.HasStarted ? context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers : context.Response.Headers;
+        if (told is null || !told.TryGetValue(Status, out var status))
         {
             return;
         }
 
-        var message = context.Response.Headers[Message].ToString();
+        var message = told[Message].ToString();
         if (status == Code(StatusCode.Unknown) && message.StartsWith(Unmapped, StringComparison.Ordinal))
         {
-            context.Response.Headers[Status] = Code(StatusCode.Internal);
-            context.Response.Headers[Message] = "grpc: error unmarshalling request";
+            told[Status] = Code(StatusCode.Internal);
+            told[Message] = "grpc: error unmarshalling request";
         }
         else if (status == Code(StatusCode.NotFound) && message.Length == 0)
         {
-            context.Response.Headers[Message] = "unknown service";
+            told[Message] = "unknown service";
         }
     }
 

@@ -42,6 +42,12 @@ internal sealed partial class HttpFront
 
     public Task Serve(HttpContext context)
     {
+        // A client may begin calls and leave them faster than they are served: those must not keep others waiting.
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            return Task.CompletedTask;
+        }
+
         var purpose = context.Features.Get<ListenerFeature>()?.Purpose ?? ListenerPurpose.All;
         var isGrpc = context.Request.ContentType?.StartsWith(GrpcContentType, StringComparison.OrdinalIgnoreCase) is true;
         return isGrpc && purpose.HasFlag(ListenerPurpose.Grpc) ? _grpc(context) : ServeHttp(context, purpose);

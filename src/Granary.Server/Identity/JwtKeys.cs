@@ -41,7 +41,8 @@ internal sealed record JwtKeys(string Method, SecurityKey Verifying, SecurityKey
                 var other => throw new CryptographicException($"there is no method \"{other}\""),
             };
         }
-        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException
+            or PlatformNotSupportedException)
         {
             throw new SettingsException($"--auth-token: tokens cannot be made with {options.SignMethod}: {exception.Message}");
         }
@@ -79,7 +80,8 @@ internal sealed record JwtKeys(string Method, SecurityKey Verifying, SecurityKey
             key.ImportFromPem(pem);
         }
 
-        return key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value == CurveOfMethod[method]
+        // A curve that is written out in numbers has no name.
+        return key.ExportParameters(includePrivateParameters: false).Curve is { IsNamed: true } curve && curve.Oid.Value == CurveOfMethod[method]
             ? key
             : throw new CryptographicException($"the key in {file} is on another curve than {method} needs");
     }

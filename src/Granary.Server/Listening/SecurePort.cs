@@ -15,10 +15,27 @@ internal static class SecurePort
     public static void Secure(this ListenOptions listen, ServerTls tls, TlsOptions options)
     {
         listen.Protocols = HttpProtocols.Http1AndHttp2;
+        listen.Use(next => async connection =>
+        {
+            try
+            {
+                await next(connection);
+            }
+            catch (Exception exception) when (connection.Features.Get<Handshaken>() is null)
+            {
+                // A first message or a certificate that is none makes the library throw what Kestrel takes for a fault of the server.
+                tls.TellFailure(exception);
+            }
+        });
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             OnConnection = _ => new(tls.ForHandshake()),
             HandshakeTimeout = HandshakeTimeout,
+        });
+        listen.Use(static next => connection =>
+        {
+            connection.Features.Set(Handshaken.Instance);
+            return next(connection);
         });
         if (options.ClientCertAuth)
         {
@@ -32,5 +49,11 @@ internal static class SecurePort
                 return next(connection);
             });
         }
+    }
+
+    /// <summary>Marks a connection whose handshake is over.</summary>
+    private sealed class Handshaken
+    {
+        public static readonly Handshaken Instance = new();
     }
 }

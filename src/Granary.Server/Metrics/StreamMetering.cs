@@ -1,8 +1,10 @@
+using Google.Protobuf;
+using Granary.Server.Facade;
 using Grpc.Core;
 
 namespace Granary.Server.Metrics;
 
-/// <summary>Counts the messages of a stream as they come and go.</summary>
+/// <summary>Counts the messages of a stream as they come and go, and tells of those that are none.</summary>
 internal static class StreamMetering
 {
     public static IAsyncStreamReader<T> Metered<T>(this IAsyncStreamReader<T> requests, ServerCallContext context) =>
@@ -20,13 +22,21 @@ internal static class StreamMetering
 
         public async Task<bool> MoveNext(CancellationToken cancellationToken)
         {
-            var has = await inner.MoveNext(cancellationToken);
-            if (has)
+            try
             {
-                method.CountReceived();
-            }
+                var has = await inner.MoveNext(cancellationToken);
+                if (has)
+                {
+                    method.CountReceived();
+                }
 
-            return has;
+                return has;
+            }
+            catch (Exception exception) when (exception is InvalidDataException or InvalidProtocolBufferException)
+            {
+                // Told here, where it is known that the client's bytes are at fault, not some of ours.
+                throw CallErrors.NoMessage();
+            }
         }
     }
 

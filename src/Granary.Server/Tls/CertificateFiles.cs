@@ -40,7 +40,8 @@ internal sealed record CertificateFiles(SslStreamCertificateContext Server, X509
         {
             return read(file);
         }
-        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException
+            or PlatformNotSupportedException)
         {
             throw new SettingsException($"--{setting}: {file} cannot be used: {exception.Message}");
         }

@@ -54,6 +54,9 @@ internal sealed partial class ServerTls
         return _current;
     }
 
+    /// <summary>Logs why a handshake came to no end.</summary>
+    public void TellFailure(Exception exception) => Log.HandshakeFailed(_logger, exception.GetType().Name, exception.Message);
+
     private void Look()
     {
         Interlocked.Exchange(ref _lookedAt, _time.GetTimestamp());
@@ -125,5 +128,8 @@ internal sealed partial class ServerTls
 
         [LoggerMessage(2, LogLevel.Error, "The certificates have changed and cannot be used; those from before stay: {Reason}")]
         public static partial void CannotBeUsed(ILogger logger, string reason);
+
+        [LoggerMessage(3, LogLevel.Warning, "A handshake failed: {Kind}: {Reason}")]
+        public static partial void HandshakeFailed(ILogger logger, string kind, string reason);
     }
 }
