@@ -1,5 +1,6 @@
 using System.Buffers;
-using Granary.Log.Segments;
+using Granary.Log.Engines;
+using Granary.Log.Engines.Embedded;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Fuzz.Tests;

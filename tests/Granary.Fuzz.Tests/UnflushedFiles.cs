@@ -1,4 +1,5 @@
-using Granary.Log.Segments;
+using Granary.Log.Engines;
+using Granary.Log.Engines.Embedded;
 
 namespace Granary.Fuzz.Tests;
 

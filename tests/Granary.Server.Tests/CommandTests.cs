@@ -38,7 +38,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("--no-such-flag=1", 2, "no-such-flag")]
     [InlineData("--max-txn-ops=many", 1, "--max-txn-ops: \"many\" is not a positive number")]
-    [InlineData("--engine=paper", 1, "--engine: \"paper\" is neither embedded nor memory")]
+    [InlineData("--engine=paper", 1, "--engine: \"paper\" is none of embedded, postgres, memory")]
     [InlineData("--compaction-sleep-interval=10", 1, "--compaction-sleep-interval: \"10\" is not a duration")]
     [InlineData("--config-file=/nowhere/granary.yml", 1, "cannot read the configuration file /nowhere/granary.yml")]
     public async Task A_bad_flag_ends_it_with_a_line_that_names_it(string flag, int exitCode, string line)

@@ -65,8 +65,8 @@ public sealed class ConnectionBoundTests
         var bound = new ConnectionBound(100, mostStrangers: 3);
         var connections = Enumerable.Range(0, 5).Select(static _ => new DefaultConnectionContext()).ToArray();
         var serving = connections[..4].Select(connection => bound.Serve(connection, Open)).ToList();
-        Assert.Equal([true, false, false, false], connections[..4].Select(static connection => connection.ConnectionClosed.IsCancellationRequested));
         await serving[0];
+        Assert.Equal([true, false, false, false], connections[..4].Select(static connection => connection.ConnectionClosed.IsCancellationRequested));
 
         ConnectionBound.Known(connections[1]);
         serving.Add(bound.Serve(connections[4], Open));

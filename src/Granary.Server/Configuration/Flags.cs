@@ -62,7 +62,7 @@ internal static class Flags
         new("max-request-bytes", "Bytes of a write request at most (default: 1572864).",
             (o, v) => o with { MaxRequestBytes = FlagValues.PositiveInt(v) }),
         new("max-txn-ops", "Operations of a txn at most (default: 128).", (o, v) => o with { MaxTxnOps = FlagValues.PositiveInt(v) }),
-        new("max-concurrent-streams", "Calls of one connection at a time at most (default: 4294967295).",
+        new("max-concurrent-streams", "Calls of one connection at a time at most (default: 10000).",
             (o, v) => o with { MaxConcurrentStreams = FlagValues.UnsignedInt(v) }),
         new("max-connections", "Connections of clients at a time at most; whoever has said nothing yet gives way first (default: the limit of open files less 800).",
             (o, v) => o with { MaxConnections = FlagValues.PositiveInt(v) }, IsOwn: true),

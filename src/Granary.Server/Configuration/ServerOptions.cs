@@ -64,7 +64,8 @@ internal sealed record ServerOptions
 
     public int MaxTxnOps { get; init; } = 128;
 
-    public uint MaxConcurrentStreams { get; init; } = uint.MaxValue;
+    /// <summary>Calls of one connection at a time. etcd has no bound unless one is set, and so no defence against a client that begins calls without end.</summary>
+    public uint MaxConcurrentStreams { get; init; } = 10_000;
 
     /// <summary>Connections of clients at a time: by default as many as there can be open files for, beside those that the server needs.</summary>
     public int MaxConnections { get; init; } = ProcessLimits.FilesForConnections;
