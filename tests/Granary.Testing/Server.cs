@@ -16,6 +16,9 @@ public sealed class Server : IAsyncDisposable
     private const string ReadyWords = "ready to serve client requests";
     private const int KeptLogLines = 20_000;
 
+    // Where every Granary has its log, each in a schema of its own: the same tests for that engine.
+    private static readonly string? Postgres = Environment.GetEnvironmentVariable("GRANARY_TEST_POSTGRES") is { Length: > 0 } named ? named : null;
+
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(30);
 
@@ -256,7 +259,10 @@ public sealed class Server : IAsyncDisposable
 
         // Who says where to listen has to say how to get there as well: the channel is for the address of our choice.
         string[] listen = _flags.Contains("--listen-client-urls") ? [] : ["--listen-client-urls", Address, "--advertise-client-urls", Address];
-        foreach (var argument in (string[])["--name", Name, "--data-dir", DataDirectory, .. listen, .. _flags])
+        string[] engine = Product == Product.Granary && Postgres is not null && !_flags.Any(static flag => flag.StartsWith("--engine", StringComparison.Ordinal))
+            ? ["--engine=postgres", $"--postgres={Postgres}", $"--postgres-schema={Path.GetFileName(_home).ToLowerInvariant().Replace('-', '_')}"]
+            : [];
+        foreach (var argument in (string[])["--name", Name, "--data-dir", DataDirectory, .. listen, .. engine, .. _flags])
         {
             arguments.Add(argument);
         }

@@ -16,6 +16,7 @@ using Granary.Server.Metrics;
 using Granary.Server.Tls;
 using Granary.Server.Tracing;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.Configuration;
 using Orleans.Runtime;
@@ -67,9 +68,12 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         var loggers = LoggerFactory.Create(logging => LogOutput.Configure(logging, options.LogLevel, options.LogFormat));
 
         // The two take about as long and use different parts of the machine.
-        var opening = Task.Run(() => OpenStorage(options, loggers, cancellationToken), cancellationToken);
+        using var standby = new StandbyPorts(options, loggers.CreateLogger<StandbyPorts>());
+        var opening = Task.Run(() => OpenStorage(options, standby.LeaderIs, loggers, cancellationToken), cancellationToken);
         var builder = Prepare(options);
         var storage = await opening;
+        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = address =>
+            standby.TakeOver(address) ?? SocketTransportOptions.CreateDefaultBoundListenSocket(address));
         builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
         builder.Services.AddSingleton(storage.TemporarySpace);
         try
@@ -150,11 +154,12 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             "--auto-tls keeps its certificate in the data directory, which --engine=memory does not have: name one by --cert-file and --key-file")
         : AutoCertificate.Use(options.Tls, DataDirectory.CertificatesIn(options.EffectiveDataDirectory), options.AllListenUrls);
 
-    private static async Task<Storage> OpenStorage(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    private static async Task<Storage> OpenStorage(
+        ServerOptions options, Action<IReadOnlyList<string>> leaderIs, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         try
         {
-            return await Storage.Open(options, loggers, cancellationToken);
+            return await Storage.Open(options, leaderIs, loggers, cancellationToken);
         }
         catch (Exception exception) when (exception is not (SettingsException or OperationCanceledException))
         {

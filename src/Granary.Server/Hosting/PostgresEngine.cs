@@ -40,7 +40,11 @@ internal sealed class PostgresEngine : IDisposable
 
         return Told(() =>
         {
-            var settings = options.Postgres with { Holder = $"{options.Name} ({Environment.MachineName}, process {Environment.ProcessId})" };
+            var settings = options.Postgres with
+            {
+                Holder = $"{options.Name} ({Environment.MachineName}, process {Environment.ProcessId})",
+                ClientUrls = options.AdvertiseClientUrls,
+            };
             var database = new PostgresDatabase(settings);
             try
             {
@@ -78,10 +82,26 @@ internal sealed class PostgresEngine : IDisposable
     /// <exception cref="PostgresBehindException">The replica is to be seeded anew.</exception>
     /// <exception cref="SettingsException">The database cannot be used, or the data directory is not of its log.</exception>
     /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
-    public (PostgresRecordLog Log, long Term) Lead(Replaying replay, CancellationToken cancellationToken) => Told(() =>
+    /// <param name="replay">The replica's.</param>
+    /// <param name="leaderIs">Told where clients reach the one that leads, again and again.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public (PostgresRecordLog Log, long Term) Lead(Replaying replay, Action<IReadOnlyList<string>> leaderIs, CancellationToken cancellationToken) => Told(() =>
     {
         var leadership = PostgresLeadership.Acquire(
-            _database, _options, BootClock.Instance, (connection, last) => Follow(connection, replay, last), _loggers.CreateLogger<PostgresLeadership>(), cancellationToken);
+            _database,
+            _options,
+            BootClock.Instance,
+            (connection, row) =>
+            {
+                if (!row.IsReleased)
+                {
+                    leaderIs(row.ClientUrls);
+                }
+
+                Follow(connection, replay, row.LastIndex);
+            },
+            _loggers.CreateLogger<PostgresLeadership>(),
+            cancellationToken);
         try
         {
             // What the leader before has appended since it was last looked at.

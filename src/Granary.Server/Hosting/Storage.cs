@@ -66,7 +66,12 @@ internal sealed class Storage : IDisposable
         };
     }
 
-    public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    /// <param name="options">Where it is.</param>
+    /// <param name="leaderIs">While another process leads: told where clients reach that one.</param>
+    /// <param name="loggers">For all parts.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<Storage> Open(
+        ServerOptions options, Action<IReadOnlyList<string>> leaderIs, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
         if (options.Engine == Engine.Memory)
@@ -83,7 +88,7 @@ internal sealed class Storage : IDisposable
         {
             try
             {
-                return await OpenInDirectory(options, logOptions, loggers, cancellationToken);
+                return await OpenInDirectory(options, logOptions, leaderIs, loggers, cancellationToken);
             }
             catch (PostgresBehindException)
             {
@@ -93,7 +98,7 @@ internal sealed class Storage : IDisposable
     }
 
     private static async Task<Storage> OpenInDirectory(
-        ServerOptions options, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationToken cancellationToken)
+        ServerOptions options, CommitLogOptions logOptions, Action<IReadOnlyList<string>> leaderIs, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var directory = DataDirectory.Open(options.EffectiveDataDirectory);
         DirectoryLock? held = null;
@@ -112,7 +117,7 @@ internal sealed class Storage : IDisposable
             var place = directory.Path;
             if (postgres is not null)
             {
-                var (log, term) = postgres.Lead(replay, cancellationToken);
+                var (log, term) = postgres.Lead(replay, leaderIs, cancellationToken);
                 records = log;
                 logOptions = logOptions with { Term = term };
                 place = $"{postgres.Place}, replica in {directory.Path}";

@@ -60,13 +60,12 @@ public sealed class PostgresFailoverTests : PostgresTest
         {
             long number = 0;
             var target = 0;
-            var channel = Channels.To(servers[0].Address);
             var heard = Stopwatch.GetTimestamp();
             while (!ending.IsCancellationRequested)
             {
                 try
                 {
-                    var revision = await Put(channel, $"w{writer}", (number + 1).ToString(CultureInfo.InvariantCulture), TimeSpan.FromSeconds(2));
+                    var revision = await Put(servers[target % 2], $"w{writer}", (number + 1).ToString(CultureInfo.InvariantCulture), TimeSpan.FromSeconds(2));
                     number++;
                     Assert.True(acknowledged.TryAdd(revision, $"w{writer}={number}"), $"revision {revision} was given twice");
                     silences.Add(Stopwatch.GetElapsedTime(heard));
@@ -74,16 +73,61 @@ public sealed class PostgresFailoverTests : PostgresTest
                 }
                 catch (Exception exception) when (exception is RpcException or ObjectDisposedException)
                 {
-                    // A new channel: that of before would wait ever longer before it tries again. A breath, so that others get to run.
+                    // A breath, so that others get to run.
+                    target++;
                     await Task.Delay(TimeSpan.FromMilliseconds(20), Stop);
-                    channel.Dispose();
-                    channel = Channels.To(servers[++target % 2].Address);
                 }
             }
 
-            channel.Dispose();
             return number;
         }
+    }
+
+    [Fact]
+    public async Task Whoever_waits_passes_clients_on_and_has_them_wait_while_nobody_leads()
+    {
+        var leader = await Leader();
+        var standby = await Standby();
+        Assert.Equal(2, await Put(standby, "a", "1"));
+        Assert.Equal("1", (await Get(leader, "a"))!.Value.ToStringUtf8());
+        Assert.Contains("true", await PlainHttp.Get(standby.Address + "/health", Stop), StringComparison.Ordinal);
+        using var watch = new Watch.WatchClient(standby.Channel).Watch(cancellationToken: Stop);
+        await watch.RequestStream.WriteAsync(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("a") } }, Stop);
+        Assert.True(await watch.ResponseStream.MoveNext(Stop));
+        await Put(leader, "a", "2");
+        Assert.True(await watch.ResponseStream.MoveNext(Stop));
+        Assert.Equal(3, Assert.Single(watch.ResponseStream.Current.Events).Kv.ModRevision);
+
+        await leader.Kill(Stop);
+        using var fresh = Channels.To(standby.Address);
+        Assert.Equal(4, await Put(fresh, "a", "3"));
+        await Leads(standby);
+    }
+
+    [Fact]
+    public async Task A_port_that_is_served_under_the_leaders_own_url_stays_closed()
+    {
+        var leader = await Leader();
+        var port = LoopbackPorts.Take();
+        var standby = NotStarted(null, "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls", leader.Address);
+        await standby.StartAgain(Waits, Stop);
+        await Assert.ThrowsAsync<HttpRequestException>(() => PlainHttp.Get($"http://127.0.0.1:{port}/health", Stop));
+        await leader.Kill(Stop);
+        await Eventually.Holds(
+            "it leads",
+            async () =>
+            {
+                try
+                {
+                    return (await PlainHttp.Get($"http://127.0.0.1:{port}/health", Stop)).Contains("true", StringComparison.Ordinal);
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            },
+            Generous,
+            Stop);
     }
 
     [Fact]

@@ -62,14 +62,15 @@ public abstract class PostgresTest : IAsyncLifetime
     }
 
     /// <summary>Waits until a server that waited leads and serves.</summary>
-    protected static Task Leads(Server server) => Eventually.Holds(
+    protected Task Leads(Server server) => Eventually.Holds(
         "it leads",
         async () =>
         {
             try
             {
-                await Get(server, "leads");
-                return true;
+                // Whoever waits passes on what it is asked: that it answers says nothing.
+                var holder = (string)(await Database.Execute("SELECT holder FROM granary.leadership", Stop))!;
+                return holder.Contains($"process {server.ProcessId})", StringComparison.Ordinal) && await Get(server, "leads") is null;
             }
             catch (RpcException)
             {

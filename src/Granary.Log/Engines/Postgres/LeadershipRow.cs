@@ -5,31 +5,36 @@ namespace Granary.Log.Engines.Postgres;
 /// <summary>What the row of leadership says at one moment.</summary>
 /// <param name="Term">Grows with each leader.</param>
 /// <param name="Holder">Who leads, or led last.</param>
+/// <param name="ClientUrls">Where clients reach its holder.</param>
 /// <param name="Beats">Grows with each sign of life.</param>
 /// <param name="LeaseTime">How long its holder may be silent.</param>
 /// <param name="IsReleased">Whether its holder has given it up.</param>
 /// <param name="LastIndex">The last record of the log.</param>
-internal sealed record LeadershipRow(long Term, string Holder, long Beats, TimeSpan LeaseTime, bool IsReleased, long LastIndex)
+public sealed record LeadershipRow(long Term, string Holder, IReadOnlyList<string> ClientUrls, long Beats, TimeSpan LeaseTime, bool IsReleased, long LastIndex)
 {
-    private const string Columns = "term, holder, beats, lease_milliseconds, is_released, last_index";
+    private const string Columns = "term, holder, client_urls, beats, lease_milliseconds, is_released, last_index";
 
-    public static LeadershipRow Read(NpgsqlConnection connection, PostgresDatabase database)
+    internal static LeadershipRow Read(NpgsqlConnection connection, PostgresDatabase database)
     {
         using var command = new NpgsqlCommand($"SELECT {Columns} FROM {database.Leadership}", connection);
         return One(command) ?? throw new PostgresUnusableException("the table of leadership is empty: it has been tampered with");
     }
 
     /// <summary>Begins the next term, if the row is still as it was seen; null if it is not.</summary>
-    public LeadershipRow? TakeOver(NpgsqlConnection connection, PostgresDatabase database, PostgresOptions options)
+    internal LeadershipRow? TakeOver(NpgsqlConnection connection, PostgresDatabase database, PostgresOptions options)
     {
         using var command = new NpgsqlCommand(
             $"""
-            UPDATE {database.Leadership} SET term = term + 1, holder = $3, beats = beats + 1, lease_milliseconds = $4, is_released = false
+            UPDATE {database.Leadership} SET term = term + 1, holder = $3, client_urls = $5, beats = beats + 1, lease_milliseconds = $4, is_released = false
             WHERE term = $1 AND beats = $2 RETURNING {Columns}
             """,
             connection)
         {
-            Parameters = { new() { Value = Term }, new() { Value = Beats }, new() { Value = options.Holder }, new() { Value = (long)options.LeaseTime.TotalMilliseconds } },
+            Parameters =
+            {
+                new() { Value = Term }, new() { Value = Beats }, new() { Value = options.Holder }, new() { Value = (long)options.LeaseTime.TotalMilliseconds },
+                new() { Value = options.ClientUrls.ToArray() },
+            },
         };
         return One(command);
     }
@@ -39,7 +44,13 @@ internal sealed record LeadershipRow(long Term, string Holder, long Beats, TimeS
         using var reader = command.ExecuteReader();
         return reader.Read()
             ? new LeadershipRow(
-                reader.GetInt64(0), reader.GetString(1), reader.GetInt64(2), TimeSpan.FromMilliseconds(reader.GetInt64(3)), reader.GetBoolean(4), reader.GetInt64(5))
+                reader.GetInt64(0),
+                reader.GetString(1),
+                reader.GetFieldValue<string[]>(2),
+                reader.GetInt64(3),
+                TimeSpan.FromMilliseconds(reader.GetInt64(4)),
+                reader.GetBoolean(5),
+                reader.GetInt64(6))
             : null;
     }
 }

@@ -61,12 +61,12 @@ public sealed partial class PostgresLeadership : IDisposable
     /// <param name="database">Has the tables.</param>
     /// <param name="options">Settings.</param>
     /// <param name="clock">Goes on while the machine is suspended.</param>
-    /// <param name="follow">Told of the last record that there is, again and again, to read on to it over the connection.</param>
+    /// <param name="follow">Told who leads and of the last record, again and again, to read on to it over the connection.</param>
     /// <param name="logger">Told of who leads.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
     public static PostgresLeadership Acquire(
-        PostgresDatabase database, PostgresOptions options, TimeProvider clock, Action<NpgsqlConnection, long> follow, ILogger logger, CancellationToken cancellationToken)
+        PostgresDatabase database, PostgresOptions options, TimeProvider clock, Action<NpgsqlConnection, LeadershipRow> follow, ILogger logger, CancellationToken cancellationToken)
     {
         NpgsqlConnection? connection = null;
         LeadershipRow? seen = null;
@@ -91,7 +91,7 @@ public sealed partial class PostgresLeadership : IDisposable
                         (seen, seenAt) = (row, clock.GetTimestamp());
                     }
 
-                    follow(connection, row.LastIndex);
+                    follow(connection, row);
                     var patience = row.LeaseTime > options.LeaseTime ? row.LeaseTime : options.LeaseTime;
                     var sentAt = clock.GetTimestamp();
                     if ((seen.IsReleased || clock.GetElapsedTime(seenAt, sentAt) > patience) && seen.TakeOver(connection, database, options) is { } taken)

@@ -23,6 +23,7 @@ public static class PostgresSchema
             one boolean PRIMARY KEY DEFAULT true CHECK (one),
             term bigint NOT NULL,
             holder text NOT NULL,
+            client_urls text[] NOT NULL,
             beats bigint NOT NULL,
             lease_milliseconds bigint NOT NULL,
             is_released boolean NOT NULL,
@@ -41,7 +42,7 @@ public static class PostgresSchema
             PRIMARY KEY (index, place)
         );
         ALTER TABLE {0}.snapshot_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
-        INSERT INTO {0}.leadership (term, holder, beats, lease_milliseconds, is_released, last_index) VALUES (0, '', 0, 0, true, 0);
+        INSERT INTO {0}.leadership (term, holder, client_urls, beats, lease_milliseconds, is_released, last_index) VALUES (0, '', ARRAY[]::text[], 0, 0, true, 0);
         """,
     ];
 
