@@ -16,7 +16,7 @@ public sealed class AppliedLog
         Apply(Founding);
     }
 
-    public static TermRecord Founding { get; } = new(1, 11, 22, RangeMap.SplitAt([]));
+    public static TermRecord Founding { get; } = new(1, 33, 11, 22, RangeMap.SplitAt([]));
 
     /// <summary>Every record as it would stand on disk.</summary>
     public List<(long Index, byte[] Record)> Records { get; } = [];

@@ -158,7 +158,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     {
         var state = _replica.State;
         var term = new TermRecord(
-            _options.Term ?? state.Term + 1,
+            _options.Leadership?.Term ?? state.Term + 1,
+            _options.Leadership?.LeaderId ?? NewId(),
             state.ClusterId != 0 ? state.ClusterId : NewId(),
             state.MemberId != 0 ? state.MemberId : NewId(),
             state.Ranges ?? _options.InitialRanges);

@@ -76,9 +76,14 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
     /// <inheritdoc cref="Range(RangeRequest, Caller, AnswerShare?, CancellationToken)"/>
     public async Task<TxnResponse> Txn(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
-        await leading.Prove(cancellationToken);
+        var isReadOnly = IsReadOnly(request);
+        if (!isReadOnly || !IsSerializable(request))
+        {
+            await leading.Prove(cancellationToken);
+        }
+
         TxnResponse? response;
-        if (IsReadOnly(request))
+        if (isReadOnly)
         {
             var reader = router.Reader(FirstKey(request));
             response = await reader.Txn(request, caller, share, cancellationToken);
@@ -130,6 +135,10 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
 
         return true;
     }
+
+    // Of one that only reads.
+    private static bool IsSerializable(TxnRequest request) =>
+        request.Success.All(static op => op.RequestRange.Serializable) && request.Failure.All(static op => op.RequestRange.Serializable);
 
     private static ByteString FirstKey(TxnRequest request) =>
         request.Compare.Count > 0 ? request.Compare[0].Key

@@ -15,9 +15,35 @@ internal sealed class Leading(ICommitLog log, ServerOptions options)
     public ValueTask Prove(CancellationToken cancellationToken) => log.Prove(cancellationToken);
 
     /// <summary>What a write comes to.</summary>
-    /// <exception cref="TimeoutException">It takes too long; it may still come to something.</exception>
-    public ValueTask<T> Written<T>(ValueTask<T> write) => _patience is { } patience ? new(write.AsTask().WaitAsync(patience)) : write;
+    /// <exception cref="TimeoutException">The log does not answer; it may still come to something.</exception>
+    public ValueTask<T> Written<T>(ValueTask<T> write) => _patience is null || write.IsCompleted ? write : Await(write);
 
     /// <inheritdoc cref="Written{T}(ValueTask{T})"/>
-    public Task Written(Task write) => _patience is { } patience ? write.WaitAsync(patience) : write;
+    public async Task Written(Task write)
+    {
+        if (_patience is { } patience)
+        {
+            // What takes long by itself may take it, while this process leads.
+            do
+            {
+                try
+                {
+                    await write.WaitAsync(patience);
+                }
+                catch (TimeoutException) when (!write.IsCompleted && log.IsLeading)
+                {
+                }
+            }
+            while (!write.IsCompleted);
+        }
+
+        await write;
+    }
+
+    private async ValueTask<T> Await<T>(ValueTask<T> write)
+    {
+        var task = write.AsTask();
+        await Written((Task)task);
+        return await task;
+    }
 }

@@ -39,6 +39,7 @@ internal sealed class LeaseService(
         using var span = GrainTrace.StartCall("ILeaseGrain/Revoke");
         try
         {
+            await leading.Prove(context.CancellationToken);
             var response = await leading.Written(router.Lease(request.ID).Revoke(request, callers.User(context), context.CancellationToken));
             member.Complete(response.Header);
             return response;
@@ -118,6 +119,7 @@ internal sealed class LeaseService(
     /// <summary>Grants a lease, with an id of ours when the request names none.</summary>
     public async Task<LeaseGrantResponse> Grant(LeaseGrantRequest request, Caller caller, CancellationToken cancellationToken)
     {
+        await leading.Prove(cancellationToken);
         await quota.Check(request);
         while (true)
         {

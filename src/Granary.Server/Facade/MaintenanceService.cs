@@ -13,7 +13,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Maintenance service: what this member is like, alarms, checksums, space.</summary>
 internal sealed class MaintenanceService(
-    Callers callers, Replica replica, ICommitLog log, Member member, Alarms alarms, HealthProbe probe, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
+    Callers callers, Replica replica, ICommitLog log, Leading leading, Member member, Alarms alarms, HealthProbe probe, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
     : Maintenance.MaintenanceBase, IDisposable
 {
     // What goes through the whole store is done for one caller at a time.
@@ -54,6 +54,7 @@ internal sealed class MaintenanceService(
         try
         {
             var caller = request.Action == AlarmRequest.Types.AlarmAction.Get ? callers.User(context) : callers.Admin(context);
+            await leading.Prove(context.CancellationToken);
             var response = new AlarmResponse();
             switch (request.Action)
             {

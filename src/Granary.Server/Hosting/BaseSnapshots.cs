@@ -54,7 +54,7 @@ internal sealed partial class BaseSnapshots : IDisposable
                     (before, covered) = (0, appended);
                 }
             }
-            catch (OperationCanceledException)
+            catch (Exception) when (_stopping.IsCancellationRequested)
             {
                 // It stops.
             }
@@ -69,7 +69,7 @@ internal sealed partial class BaseSnapshots : IDisposable
     private long BytesBehind()
     {
         using var connection = _database.Connect();
-        return PostgresSnapshots.BytesBehind(connection, _database);
+        return PostgresSnapshots.BytesBehind(connection, _database, _stopping.Token);
     }
 
     private void Make()
@@ -87,7 +87,7 @@ internal sealed partial class BaseSnapshots : IDisposable
             connection,
             _database,
             state.AppliedIndex,
-            state.ClusterId,
+            state.LeaderId,
             ReplicaCopy.Chunks(snapshot).Select(chunk =>
             {
                 bytes += chunk.Length;

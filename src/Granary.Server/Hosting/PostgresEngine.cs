@@ -1,6 +1,5 @@
 using Granary.Log.Engines.Postgres;
 using Granary.Server.Configuration;
-using Granary.Storage.Replicas;
 using Granary.Storage.Snapshots;
 using Granary.Storage.Stores;
 using Npgsql;
@@ -11,6 +10,8 @@ namespace Granary.Server.Hosting;
 internal sealed class PostgresEngine : IDisposable
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
+
+    private const int RetriesPerComplaint = 50;
 
     private readonly PostgresOptions _options;
     private readonly PostgresDatabase _database;
@@ -64,14 +65,18 @@ internal sealed class PostgresEngine : IDisposable
     public void Seed(IStore store, CancellationToken cancellationToken) => Told(() => WhenReachable(
         connection =>
         {
-            var applied = ReplicaCopy.AppliedIndex(store) ?? -1;
-            if (PostgresSnapshots.Newest(connection, _database) is { } snapshot && applied < snapshot.Index && (applied <= 0 || !HasRecordBehind(connection, applied)))
+            var state = ReplicaCopy.StateOf(store);
+            if (state is { AppliedIndex: 0, Revision: > 1 })
             {
-                ReplicaCopy.Fill(store, PostgresSnapshots.Chunks(connection, _database, snapshot));
+                throw new PostgresUnusableException(
+                    "this data directory holds what a restore or an import has made, which is in no log: serve it with the embedded engine, and move in by " +
+                    "`granary import --from ITS_ADDRESS --to ADDRESS`");
             }
-            else if (applied < 0)
+
+            var snapshot = PostgresSnapshots.Newest(connection, _database);
+            if (state is null || (snapshot?.Index > state.AppliedIndex && (state.AppliedIndex == 0 || !HasRecordBehind(connection, state.AppliedIndex))))
             {
-                ReplicaCopy.Fill(store, []);
+                ReplicaCopy.Fill(store, snapshot is null ? [] : PostgresSnapshots.Chunks(connection, _database, snapshot));
             }
 
             return true;
@@ -85,7 +90,7 @@ internal sealed class PostgresEngine : IDisposable
     /// <param name="replay">The replica's.</param>
     /// <param name="leaderIs">Told where clients reach the one that leads, again and again.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public (PostgresRecordLog Log, long Term) Lead(Replaying replay, Action<IReadOnlyList<string>> leaderIs, CancellationToken cancellationToken) => Told(() =>
+    public (PostgresRecordLog Log, (long Term, ulong LeaderId) Leadership) Lead(Replaying replay, Action<IReadOnlyList<string>> leaderIs, CancellationToken cancellationToken) => Told(() =>
     {
         var leadership = PostgresLeadership.Acquire(
             _database,
@@ -112,9 +117,9 @@ internal sealed class PostgresEngine : IDisposable
                     return true;
                 },
                 cancellationToken);
-            _log = new PostgresRecordLog(_database, leadership, BootClock.Instance);
+            _log = new PostgresRecordLog(_database, leadership, BootClock.Instance, _loggers.CreateLogger<PostgresRecordLog>());
             _snapshots = new BaseSnapshots(_database, _log, replay.Replica, _options.SnapshotBytes, _loggers.CreateLogger<BaseSnapshots>());
-            return (_log, leadership.Term);
+            return (_log, (leadership.Term, (ulong)leadership.LeaderId));
         }
         catch
         {
@@ -147,7 +152,8 @@ internal sealed class PostgresEngine : IDisposable
 
     private T WhenReachable<T>(Func<NpgsqlConnection, T> work, CancellationToken cancellationToken)
     {
-        while (true)
+        var logger = _loggers.CreateLogger<PostgresLeadership>();
+        for (var attempt = 0; ; attempt++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
@@ -157,6 +163,11 @@ internal sealed class PostgresEngine : IDisposable
             }
             catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
             {
+                if (attempt % RetriesPerComplaint == 0)
+                {
+                    PostgresLeadership.Unreachable(logger, _database, exception);
+                }
+
                 cancellationToken.WaitHandle.WaitOne(RetryInterval);
             }
         }
@@ -170,34 +181,7 @@ internal sealed class PostgresEngine : IDisposable
 
     private void Follow(NpgsqlConnection connection, Replaying replay, long last)
     {
-        if (!replay.IsOfLog)
-        {
-            RequireSameLog(connection, replay.Replica.State, last);
-            replay.IsOfLog = true;
-        }
-
-        PostgresLogReader.Replay(connection, _database, replay.AppliedIndex, last, replay.Apply);
+        PostgresLogReader.Replay(connection, _database, replay.AppliedIndex, replay.LeaderId, last, replay.Apply);
         replay.Publish();
-    }
-
-    // A log begins with the record that founds its cluster, and then with the snapshot that has it.
-    private void RequireSameLog(NpgsqlConnection connection, ReplicaState state, long last)
-    {
-        if (state.AppliedIndex == 0 || last == 0)
-        {
-            return;
-        }
-
-        var cluster = PostgresSnapshots.Newest(connection, _database)?.ClusterId;
-        if (cluster is null)
-        {
-            PostgresLogReader.Replay(connection, _database, 0, 1, (_, record) => cluster = (LogRecord.Decode(record) as TermRecord)?.ClusterId);
-        }
-
-        if (cluster != state.ClusterId)
-        {
-            throw new PostgresUnusableException(
-                $"this data directory is a replica of another log than the one in {_database.Place}: name another --data-dir, or another database or --postgres-schema");
-        }
     }
 }

@@ -17,13 +17,15 @@ internal sealed class Replaying(Replica replica)
 
     public Replica Replica => replica;
 
-    /// <summary>Whether it has been found that the replica is one of the log that is replayed.</summary>
-    public bool IsOfLog { get; set; }
+    /// <summary>The leader that wrote that record.</summary>
+    public ulong LeaderId { get; private set; } = replica.State.LeaderId;
 
     public void Apply(long index, ReadOnlySpan<byte> record)
     {
-        replica.Apply(index, LogRecord.Decode(record));
+        var decoded = LogRecord.Decode(record);
+        replica.Apply(index, decoded);
         AppliedIndex = index;
+        LeaderId = (decoded as TermRecord)?.LeaderId ?? LeaderId;
         _bytes += record.Length;
         if (index % RecordsPerPublish == 0)
         {

@@ -117,9 +117,11 @@ internal sealed class Storage : IDisposable
             var place = directory.Path;
             if (postgres is not null)
             {
-                var (log, term) = postgres.Lead(replay, leaderIs, cancellationToken);
+                // Whoever waits must not find out in the end that it cannot lead.
+                await verification;
+                var (log, leadership) = postgres.Lead(replay, leaderIs, cancellationToken);
                 records = log;
-                logOptions = logOptions with { Term = term };
+                logOptions = logOptions with { Leadership = leadership };
                 place = $"{postgres.Place}, replica in {directory.Path}";
             }
             else
@@ -130,6 +132,9 @@ internal sealed class Storage : IDisposable
 
             replay.Publish();
             await verification;
+
+            // To begin the term needs the database once more.
+            using var stopping = cancellationToken.UnsafeRegister(static engine => ((PostgresEngine?)engine)?.Quiesce(TimeSpan.Zero), postgres);
             var space = new DiskSpace(directory.Path, store, TimeProvider.System, loggers.CreateLogger<DiskSpace>());
             return new Storage(
                 replica,

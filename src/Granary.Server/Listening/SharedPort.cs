@@ -28,7 +28,9 @@ internal static class SharedPort
         listen.Use(next => async connection =>
         {
             connection.Features.Set(feature);
-            using var tooLate = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
+            // A server that stops does not wait for those who have said nothing.
+            var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
+            using var tooLate = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed, stopping);
             tooLate.CancelAfter(patience);
             bool isHttp2;
             try

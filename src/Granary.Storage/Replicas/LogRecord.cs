@@ -47,20 +47,21 @@ public abstract record LogRecord
     }
 }
 
-/// <summary>A leader begins its term. The first one of all also founds the cluster: its ids and its range map.</summary>
-public sealed record TermRecord(long Term, ulong ClusterId, ulong MemberId, RangeMap Ranges) : LogRecord
+/// <summary>A leader begins its term, under an id that no other ever has. The first one of all also founds the cluster: its ids and its range map.</summary>
+public sealed record TermRecord(long Term, ulong LeaderId, ulong ClusterId, ulong MemberId, RangeMap Ranges) : LogRecord
 {
     public override void Encode(ByteWriter target)
     {
         target.Byte((byte)Kind.Term);
         target.Varint(Term);
+        target.Varint((long)LeaderId);
         target.Varint((long)ClusterId);
         target.Varint((long)MemberId);
         RangeMapCodec.Write(target, Ranges);
     }
 
     internal static TermRecord Decode(ref ByteReader reader) =>
-        new(reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(), RangeMapCodec.Read(ref reader));
+        new(reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(), RangeMapCodec.Read(ref reader));
 }
 
 /// <summary>The commits of one batch, each at a revision of its own, one behind the other, and the leases that come and go with it.</summary>

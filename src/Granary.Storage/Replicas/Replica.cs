@@ -116,7 +116,7 @@ public sealed partial class Replica : IDisposable
                 _state = _state with { CompactedRevision = compaction.Revision };
                 break;
             case TermRecord term:
-                _state = _state with { Term = term.Term, ClusterId = term.ClusterId, MemberId = term.MemberId, Ranges = term.Ranges };
+                _state = _state with { Term = term.Term, LeaderId = term.LeaderId, ClusterId = term.ClusterId, MemberId = term.MemberId, Ranges = term.Ranges };
                 _rangesChanged = true;
                 break;
             case PeerUrlsRecord peers:

@@ -25,7 +25,7 @@ public sealed record ReplicaState(
     RangeMap? Ranges,
     IReadOnlyList<AlarmMember> Alarms)
 {
-    private const byte Format = 1;
+    private const byte Format = 2;
 
     // Of a store that is being filled from a snapshot.
     private const byte Unfinished = 0;
@@ -37,6 +37,9 @@ public sealed record ReplicaState(
 
     /// <summary>Users, roles and whether authentication is on.</summary>
     public AuthState Auth { get; init; } = AuthState.Initial;
+
+    /// <summary>The leader that wrote the last record: with its index it says of which log this is a state. 0 when there was none.</summary>
+    public ulong LeaderId { get; init; }
 
     /// <summary>By which URLs other members reach this one; null for those that its settings name.</summary>
     public IReadOnlyList<string>? PeerUrls { get; init; }
@@ -89,7 +92,10 @@ public sealed record ReplicaState(
 
             return new ReplicaState(
                 reader.Varint(), reader.Varint(), reader.Varint(), reader.Varint(), (ulong)reader.Varint(), (ulong)reader.Varint(),
-                known.ranges, known.alarms);
+                known.ranges, known.alarms)
+            {
+                LeaderId = (ulong)reader.Varint(),
+            };
         }) is { } state
             ? state with { Deferred = DeferredDeletion.Load(snapshot), PeerUrls = peerUrls?.PeerURLs, Auth = AuthRecords.Load(snapshot) }
             : Initial;
@@ -97,6 +103,9 @@ public sealed record ReplicaState(
 
     internal static bool IsUnfinished(IStoreSnapshot snapshot) =>
         snapshot.Read(Family.Meta, StateKey, 0, static (value, _) => value.ToArray()) is [Unfinished, ..];
+
+    /// <summary>A store that was marked as unfinished is an empty one.</summary>
+    internal static void StoreInitial(IStoreBatch batch) => batch.Delete(Family.Meta, StateKey);
 
     /// <summary>Marks a store as unfinished: nobody opens it until a state is stored.</summary>
     internal static void StoreUnfinished(IStoreBatch batch) => batch.Put(Family.Meta, StateKey, [Unfinished]);
@@ -111,6 +120,7 @@ public sealed record ReplicaState(
         scratch.Varint(CompactedRevision);
         scratch.Varint((long)ClusterId);
         scratch.Varint((long)MemberId);
+        scratch.Varint((long)LeaderId);
         batch.Put(Family.Meta, StateKey, scratch.Written);
         if (withRanges && Ranges is not null)
         {

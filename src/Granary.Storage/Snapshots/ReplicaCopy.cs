@@ -21,11 +21,11 @@ public static class ReplicaCopy
     /// <summary>The state that a snapshot of a store holds.</summary>
     public static ReplicaState StateOf(IStoreSnapshot snapshot) => ReplicaState.Load(snapshot);
 
-    /// <summary>The last record that a store has; null when it was begun to be filled, and not finished.</summary>
-    public static long? AppliedIndex(IStore store)
+    /// <summary>The state that a store holds; null when it was begun to be filled, and not finished.</summary>
+    public static ReplicaState? StateOf(IStore store)
     {
         using var snapshot = store.Snapshot();
-        return ReplicaState.IsUnfinished(snapshot) ? null : ReplicaState.Load(snapshot).AppliedIndex;
+        return ReplicaState.IsUnfinished(snapshot) ? null : ReplicaState.Load(snapshot);
     }
 
     /// <summary>The chunks of a state, read as they are asked for.</summary>
@@ -61,7 +61,7 @@ public static class ReplicaCopy
         yield return compressor.Wrap(chunk.Written).ToArray();
     }
 
-    /// <summary>Makes a store what the chunks say; whatever was in it is gone.</summary>
+    /// <summary>Makes a store what the chunks say, or an empty one if there are none; whatever was in it is gone.</summary>
     /// <exception cref="InvalidDataException">They are no chunks.</exception>
     public static void Fill(IStore store, IEnumerable<byte[]> chunks)
     {
@@ -85,6 +85,12 @@ public static class ReplicaCopy
         }
 
         store.Flush();
+        if (last is null)
+        {
+            ReplicaState.StoreInitial(batch);
+            store.Write(batch);
+        }
+
         Put(store, batch, decompressor, last);
         store.Flush();
     }

@@ -28,7 +28,7 @@ internal sealed class Fixture : IDisposable
             ? new MemoryStore()
             : new RocksStore(new RocksStoreOptions { Directory = _directory.FullName });
         Replica = new Replica(store);
-        Replica.Apply(++_index, new TermRecord(1, 1, 1, RangeMap.SplitAt([])));
+        Replica.Apply(++_index, new TermRecord(1, 1, 1, 1, RangeMap.SplitAt([])));
         Replica.Publish();
         for (var i = 0; i < Keys / BatchSize; i++)
         {

@@ -15,6 +15,7 @@ public sealed class PostgresTroubleTests : PostgresTest
     public async Task A_database_that_is_killed_and_started_again_loses_nothing_and_needs_no_restart_of_ours()
     {
         var server = await Leader();
+        await Standby();
         var before = await Put(server, "a", "1");
         await Database.Kill(Stop);
         var waiting = Put(server, "a", "2");
@@ -36,14 +37,19 @@ public sealed class PostgresTroubleTests : PostgresTest
         Assert.True((found.Value.ToStringUtf8(), found.ModRevision - before) is ("1", 0) or ("2", 1), $"{found}");
         var after = await Put(server, "c", "1");
         Assert.InRange(after, before + 1, before + 3);
+
+        // Nobody took over, though nobody heard of the leader for longer than its lease time.
         Assert.True(server.IsRunning);
+        Assert.Equal(1L, await Database.Execute("SELECT term FROM granary.leadership", Stop));
     }
 
     [Fact]
     public async Task A_write_whose_answer_is_cut_off_is_written_once()
     {
         await using var wire = TcpProxy.To(Database.Port);
-        var server = await Leader(wire.Port, Patient);
+
+        // So seldom that it is the answer to the append that is cut off.
+        var server = await Leader(wire.Port, [.. Patient, "--heartbeat-interval=10000"]);
         for (var i = 0; i < Cuts; i++)
         {
             wire.Set(TcpProxy.Wire.CutAtAnswer);
@@ -108,8 +114,14 @@ public sealed class PostgresTroubleTests : PostgresTest
         var behind = NotStarted(null, flag);
         await behind.StartAgain(Waits, Stop);
         await Put(leader, "early", "1");
-        await Eventually.Holds("it follows", async () => (long)(await Database.Execute("SELECT last_index FROM granary.leadership", Stop))! >= 2, Generous, Stop);
         await behind.Stop(Stop);
+
+        // It has the first records, and later needs one that is not kept any more.
+        await leader.Stop(Stop);
+        await behind.StartAgain(Stop);
+        Assert.Equal("1", (await Get(behind, "early"))!.Value.ToStringUtf8());
+        await behind.Stop(Stop);
+        await leader.StartAgain(Stop);
         var lease = (await new Lease.LeaseClient(leader.Channel).LeaseGrantAsync(new LeaseGrantRequest { TTL = 600 }, cancellationToken: Stop)).ID;
         long revision = 0;
         for (var i = 0; (long)(await Database.Execute("SELECT coalesce(min(index), 0) FROM granary.log", Stop))! < 10; i++)
@@ -152,20 +164,65 @@ public sealed class PostgresTroubleTests : PostgresTest
         Directory.Move(one.DataDirectory, mixed.DataDirectory);
         var refusal = await mixed.StartExpectingRefusal(Stop);
         Assert.Equal(1, refusal.ExitCode);
-        Assert.Contains("replica of another log", refusal.Said, StringComparison.Ordinal);
+        Assert.Contains("is another one", refusal.Said, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_database_that_has_lost_records_is_not_followed()
+    public async Task What_no_standby_has_is_not_acknowledged()
+    {
+        var server = await Leader();
+        await Put(server, "a", "1");
+        await Database.Execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", Stop);
+        await Database.Execute("SELECT pg_reload_conf()", Stop);
+
+        // PostgreSQL commits what is cancelled while it waits for a standby, and says that all is well.
+        Assert.Equal("etcdserver: request timed out", (await Assert.ThrowsAsync<RpcException>(() => Put(server, "a", "2"))).Status.Detail);
+        Assert.Equal("etcdserver: request timed out", (await Assert.ThrowsAsync<RpcException>(() => Get(server, "a"))).Status.Detail);
+        await Database.Execute("ALTER SYSTEM RESET synchronous_standby_names", Stop);
+        await Database.Execute("SELECT pg_reload_conf()", Stop);
+        await Leads(server);
+        Assert.Equal((3L, "2"), ((await Get(server, "a"))!.ModRevision, (await Get(server, "a"))!.Value.ToStringUtf8()));
+        Assert.Equal(4, await Put(server, "a", "3"));
+    }
+
+    [Fact]
+    public async Task What_a_restore_has_made_is_not_taken_for_a_copy()
+    {
+        var embedded = await Server.Start(Product.Granary, Stop);
+        await using var one = embedded;
+        await Put(embedded, "a", "1");
+        var snapshot = Path.Combine(embedded.Home, "snapshot.db");
+        Assert.Equal(0, (await Tool.Etcdctl(embedded, Stop, "snapshot", "save", snapshot)).ExitCode);
+        var server = NotStarted(null);
+        Assert.Equal(0, (await Tool.Granary(Stop, "snapshot", "restore", snapshot, "--data-dir", server.DataDirectory)).ExitCode);
+        var refusal = await server.StartExpectingRefusal(Stop);
+        Assert.Equal(1, refusal.ExitCode);
+        Assert.Contains("is in no log", refusal.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_database_that_has_lost_records_is_not_followed_also_when_it_has_gone_on()
     {
         var server = await Leader();
         await Put(server, "a", "1");
         await Put(server, "a", "2");
         await server.Stop(Stop);
-        await Database.Execute("DELETE FROM granary.log WHERE index = (SELECT max(index) FROM granary.log); UPDATE granary.leadership SET last_index = last_index - 1", Stop);
+        await Database.Execute(
+            "DELETE FROM granary.log WHERE index > 2; UPDATE granary.leadership SET last_index = 2, term = 1", Stop);
         var refusal = await server.StartExpectingRefusal(Stop);
         Assert.Equal(1, refusal.ExitCode);
         Assert.Contains("the database has lost records", refusal.Said, StringComparison.Ordinal);
+
+        var other = await Leader();
+        for (var i = 0; i < 5; i++)
+        {
+            await Put(other, "a", "other");
+        }
+
+        await other.Stop(Stop);
+        refusal = await server.StartExpectingRefusal(Stop);
+        Assert.Equal(1, refusal.ExitCode);
+        Assert.Contains("is another one than this data directory has", refusal.Said, StringComparison.Ordinal);
     }
 
     [Theory]

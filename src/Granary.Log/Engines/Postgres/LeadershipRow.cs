@@ -1,18 +1,21 @@
+using System.Security.Cryptography;
 using Npgsql;
 
 namespace Granary.Log.Engines.Postgres;
 
 /// <summary>What the row of leadership says at one moment.</summary>
 /// <param name="Term">Grows with each leader.</param>
+/// <param name="LeaderId">Of each leader another, by chance: terms may begin anew when a database has lost some.</param>
 /// <param name="Holder">Who leads, or led last.</param>
 /// <param name="ClientUrls">Where clients reach its holder.</param>
 /// <param name="Beats">Grows with each sign of life.</param>
 /// <param name="LeaseTime">How long its holder may be silent.</param>
 /// <param name="IsReleased">Whether its holder has given it up.</param>
 /// <param name="LastIndex">The last record of the log.</param>
-public sealed record LeadershipRow(long Term, string Holder, IReadOnlyList<string> ClientUrls, long Beats, TimeSpan LeaseTime, bool IsReleased, long LastIndex)
+public sealed record LeadershipRow(
+    long Term, long LeaderId, string Holder, IReadOnlyList<string> ClientUrls, long Beats, TimeSpan LeaseTime, bool IsReleased, long LastIndex)
 {
-    private const string Columns = "term, holder, client_urls, beats, lease_milliseconds, is_released, last_index";
+    private const string Columns = "term, leader_id, holder, client_urls, beats, lease_milliseconds, is_released, last_index";
 
     internal static LeadershipRow Read(NpgsqlConnection connection, PostgresDatabase database)
     {
@@ -25,18 +28,19 @@ public sealed record LeadershipRow(long Term, string Holder, IReadOnlyList<strin
     {
         using var command = new NpgsqlCommand(
             $"""
-            UPDATE {database.Leadership} SET term = term + 1, holder = $3, client_urls = $5, beats = beats + 1, lease_milliseconds = $4, is_released = false
-            WHERE term = $1 AND beats = $2 RETURNING {Columns}
+            UPDATE {database.Leadership} SET term = term + 1, leader_id = $6, holder = $3, client_urls = $5, beats = beats + 1, lease_milliseconds = $4, is_released = false
+            WHERE term = $1 AND beats = $2 AND leader_id = $7 RETURNING {Columns}
             """,
             connection)
         {
             Parameters =
             {
                 new() { Value = Term }, new() { Value = Beats }, new() { Value = options.Holder }, new() { Value = (long)options.LeaseTime.TotalMilliseconds },
-                new() { Value = options.ClientUrls.ToArray() },
+                new() { Value = options.ClientUrls.ToArray() }, new() { Value = RandomNumberGenerator.GetInt32(int.MaxValue) + ((long)RandomNumberGenerator.GetInt32(int.MaxValue) << 31) + 1 },
+                new() { Value = LeaderId },
             },
         };
-        return One(command);
+        return database.Kept(connection, command.CommandTimeout, () => One(command));
     }
 
     private static LeadershipRow? One(NpgsqlCommand command)
@@ -45,12 +49,13 @@ public sealed record LeadershipRow(long Term, string Holder, IReadOnlyList<strin
         return reader.Read()
             ? new LeadershipRow(
                 reader.GetInt64(0),
-                reader.GetString(1),
-                reader.GetFieldValue<string[]>(2),
-                reader.GetInt64(3),
-                TimeSpan.FromMilliseconds(reader.GetInt64(4)),
-                reader.GetBoolean(5),
-                reader.GetInt64(6))
+                reader.GetInt64(1),
+                reader.GetString(2),
+                reader.GetFieldValue<string[]>(3),
+                reader.GetInt64(4),
+                TimeSpan.FromMilliseconds(reader.GetInt64(5)),
+                reader.GetBoolean(6),
+                reader.GetInt64(7))
             : null;
     }
 }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Npgsql;
 
@@ -7,7 +8,7 @@ namespace Granary.Log.Engines.Postgres;
 public sealed partial class PostgresDatabase : IDisposable
 {
     // Of one statement. Past it the fate of a statement is found out over another connection.
-    private const int CommandTimeoutSeconds = 3;
+    public const int CommandTimeoutSeconds = 3;
 
     private readonly NpgsqlDataSource _source;
     private readonly PostgresOptions _options;
@@ -29,8 +30,11 @@ public sealed partial class PostgresDatabase : IDisposable
                 ApplicationName = "granary",
                 KeepAlive = 5,
                 MaxAutoPrepare = 0,
+
+                // Of several hosts: how soon one that has become the primary is taken for it.
+                HostRecheckSeconds = 1,
             };
-            if (!options.ConnectionString.Contains("Timeout", StringComparison.OrdinalIgnoreCase))
+            if (!settings.ShouldSerialize("Timeout"))
             {
                 settings.Timeout = CommandTimeoutSeconds;
             }
@@ -77,11 +81,7 @@ public sealed partial class PostgresDatabase : IDisposable
         try
         {
             connection.Open();
-            if (!_options.AllowsLoss)
-            {
-                RequireDurability(connection);
-            }
-
+            Prepare(connection);
             return connection;
         }
         catch
@@ -96,18 +96,50 @@ public sealed partial class PostgresDatabase : IDisposable
     {
         PostgresException postgres => postgres.IsTransient || postgres.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction
             || postgres.SqlState.StartsWith("57", StringComparison.Ordinal) || postgres.SqlState.StartsWith("08", StringComparison.Ordinal),
-        NpgsqlException or TimeoutException or IOException or OperationCanceledException => true,
+        NpgsqlException or TimeoutException or SocketException => true,
         _ => false,
     };
 
+    /// <summary>
+    /// Runs a statement that changes something, and whose success counts. A statement that is cancelled while it waits for a synchronous standby
+    /// is committed, and succeeds with a warning, though no standby has it: that is no success, and neither is one that took as long as its timeout.
+    /// </summary>
+    /// <exception cref="NpgsqlException">It did not succeed, or nobody knows.</exception>
+    internal T Kept<T>(NpgsqlConnection connection, int timeoutSeconds, Func<T> run)
+    {
+        var warning = "";
+        void Note(object sender, NpgsqlNoticeEventArgs notice) => warning = notice.Notice.SqlState.StartsWith("01", StringComparison.Ordinal) ? notice.Notice.MessageText : warning;
+        connection.Notice += Note;
+        try
+        {
+            var start = BootClock.Instance.GetTimestamp();
+            var result = run();
+            return warning.Length == 0 && BootClock.Instance.GetElapsedTime(start) < TimeSpan.FromSeconds(timeoutSeconds)
+                ? result
+                : throw new NpgsqlException($"PostgreSQL does not vouch for what it did: {(warning.Length > 0 ? warning : "it took too long")}");
+        }
+        finally
+        {
+            connection.Notice -= Note;
+        }
+    }
+
     public void Dispose() => _source.Dispose();
 
-    private static void RequireDurability(NpgsqlConnection connection)
+    private void Prepare(NpgsqlConnection connection)
     {
+        // The timeouts are ours: the database's would cancel what waits for a standby.
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')";
+        command.CommandText =
+            "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes'), " +
+            "set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)";
         using var reader = command.ExecuteReader();
         reader.Read();
+        if (_options.AllowsLoss)
+        {
+            return;
+        }
+
         foreach (var (name, value, weak) in ((string, string, string[])[])
             [
                 ("fsync", reader.GetString(0), ["off"]),

@@ -35,6 +35,7 @@ public sealed partial class PostgresLeadership : IDisposable
         _clock = clock;
         _logger = logger;
         Term = row.Term;
+        LeaderId = row.LeaderId;
         LastIndex = row.LastIndex;
         Proved(sentAt);
         Log.Leads(logger, database.Place, Term, LastIndex);
@@ -44,6 +45,9 @@ public sealed partial class PostgresLeadership : IDisposable
 
     /// <summary>The term in which this process leads.</summary>
     public long Term { get; }
+
+    /// <summary>The id that no other leader has.</summary>
+    public long LeaderId { get; }
 
     /// <summary>The last record of the terms before.</summary>
     public long LastIndex { get; }
@@ -71,6 +75,7 @@ public sealed partial class PostgresLeadership : IDisposable
         NpgsqlConnection? connection = null;
         LeadershipRow? seen = null;
         long seenAt = 0;
+        long told = 0;
         var complainedAt = long.MinValue;
         try
         {
@@ -81,10 +86,11 @@ public sealed partial class PostgresLeadership : IDisposable
                 {
                     connection ??= database.Connect();
                     var row = LeadershipRow.Read(connection, database);
-                    if (seen is null || (row.Term, row.Beats) != (seen.Term, seen.Beats))
+                    if (seen is null || (row.Term, row.LeaderId, row.Beats) != (seen.Term, seen.LeaderId, seen.Beats))
                     {
-                        if (seen?.Term != row.Term && !row.IsReleased)
+                        if (told != row.LeaderId && !row.IsReleased)
                         {
+                            told = row.LeaderId;
                             Log.Waits(logger, row.Holder, row.Term);
                         }
 
@@ -101,8 +107,9 @@ public sealed partial class PostgresLeadership : IDisposable
                 }
                 catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
                 {
+                    // While nobody looks, the leader cannot be seen to be silent.
                     connection?.Dispose();
-                    connection = null;
+                    (connection, seen) = (null, null);
                     if (complainedAt == long.MinValue || clock.GetElapsedTime(complainedAt) > ComplaintInterval)
                     {
                         complainedAt = clock.GetTimestamp();
@@ -119,7 +126,8 @@ public sealed partial class PostgresLeadership : IDisposable
         }
     }
 
-    internal static void Unreachable(ILogger logger, PostgresDatabase database, Exception exception) =>
+    /// <summary>Tells that the database cannot be reached for the moment.</summary>
+    public static void Unreachable(ILogger logger, PostgresDatabase database, Exception exception) =>
         Log.Unreachable(logger, database.Place, exception.Message);
 
     /// <summary>Returns once it is proved that this process led after the call began.</summary>
@@ -172,9 +180,9 @@ public sealed partial class PostgresLeadership : IDisposable
             try
             {
                 using var connection = _database.Connect();
-                using var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET is_released = true, beats = beats + 1 WHERE term = $1", connection)
+                using var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET is_released = true, beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
                 {
-                    Parameters = { new() { Value = Term } },
+                    Parameters = { new() { Value = Term }, new() { Value = LeaderId } },
                 };
                 command.ExecuteNonQuery();
             }
@@ -222,7 +230,7 @@ public sealed partial class PostgresLeadership : IDisposable
                 connection ??= _database.Connect();
                 command ??= Prepared(connection);
                 var sentAt = _clock.GetTimestamp();
-                if (command.ExecuteNonQuery() == 0)
+                if (_database.Kept(connection, command.CommandTimeout, command.ExecuteNonQuery) == 0)
                 {
                     Lose("another process leads");
                     break;
@@ -259,9 +267,9 @@ public sealed partial class PostgresLeadership : IDisposable
 
     private NpgsqlCommand Prepared(NpgsqlConnection connection)
     {
-        var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1", connection)
+        var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
         {
-            Parameters = { new() { Value = Term } },
+            Parameters = { new() { Value = Term }, new() { Value = LeaderId } },
         };
         command.Prepare();
         return command;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -8,16 +9,21 @@ namespace Granary.Log.Engines.Postgres;
 /// The log as a table. A group is one statement, which holds only in the term of this leader and directly behind the last record: whoever leads
 /// no more appends nothing, whatever they believe. A group whose fate is unknown is looked up before anything else is done.
 /// </summary>
-public sealed class PostgresRecordLog : IRecordLog
+public sealed partial class PostgresRecordLog : IRecordLog
 {
     // What one value can have is a gigabyte, and its text in an error twice as much.
     private const int MostRecordBytes = 256 << 20;
+
+    // Beside the time that every statement has: of a group that is large, and of a database that is slow.
+    private const int BytesPerSecond = 4 << 20;
+    private const int LongestTimeoutSeconds = 60;
 
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly PostgresDatabase _database;
     private readonly PostgresLeadership _leadership;
     private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
     private readonly ArrayBufferWriter<byte> _record = new();
     private readonly List<byte[]> _staged = [];
     private readonly CancellationTokenSource _givenUp = new();
@@ -29,8 +35,10 @@ public sealed class PostgresRecordLog : IRecordLog
     /// <param name="database">Has the tables.</param>
     /// <param name="leadership">Of this process, all of whose records before have been read.</param>
     /// <param name="clock">That of the leadership.</param>
-    public PostgresRecordLog(PostgresDatabase database, PostgresLeadership leadership, TimeProvider clock)
+    /// <param name="logger">Told of what has to be tried again.</param>
+    public PostgresRecordLog(PostgresDatabase database, PostgresLeadership leadership, TimeProvider clock, ILogger logger)
     {
+        _logger = logger;
         _database = database;
         _leadership = leadership;
         _clock = clock;
@@ -70,12 +78,13 @@ public sealed class PostgresRecordLog : IRecordLog
         }
 
         var isUnknown = false;
+        var timeout = PostgresDatabase.CommandTimeoutSeconds + (int)(_staged.Sum(static record => (long)record.Length) / BytesPerSecond);
         while (true)
         {
             ThrowIfOver();
             try
             {
-                if (TryAppend(isUnknown))
+                if (TryAppend(isUnknown, timeout))
                 {
                     _lastIndex += _staged.Count;
                     Interlocked.Add(ref _appendedBytes, _staged.Sum(static record => (long)record.Length));
@@ -86,8 +95,14 @@ public sealed class PostgresRecordLog : IRecordLog
             catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
             {
                 // It may have been appended or not, and a backend that nobody speaks to any more may still append it.
+                if (!isUnknown)
+                {
+                    Log.Retries(_logger, _staged.Count, exception.Message);
+                }
+
                 Disconnect();
                 isUnknown = true;
+                timeout = Math.Min(timeout * 2, LongestTimeoutSeconds);
                 Task.Delay(RetryInterval, _leadership.Lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
             }
             catch (Exception exception) when (exception is not LogFailedException)
@@ -116,33 +131,57 @@ public sealed class PostgresRecordLog : IRecordLog
 
     /// <summary>Appends what is staged, if it has not been.</summary>
     /// <param name="isUnknown">Whether it may have been.</param>
+    /// <param name="timeoutSeconds">How long it may take.</param>
     /// <returns>False to try once more.</returns>
-    private bool TryAppend(bool isUnknown)
+    private bool TryAppend(bool isUnknown, int timeoutSeconds)
     {
         _connection ??= _database.Connect();
         if (isUnknown && IsAppended(_connection))
         {
+            Vouch(_connection, timeoutSeconds);
             return true;
         }
 
         _append ??= Prepared(_connection);
         _append.Parameters[1].Value = _lastIndex;
         _append.Parameters[2].Value = _staged.ToArray();
+        _append.CommandTimeout = timeoutSeconds;
         var sentAt = _clock.GetTimestamp();
-        if (_append.ExecuteNonQuery() == _staged.Count)
+        if (_database.Kept(_connection, timeoutSeconds, _append.ExecuteNonQuery) == _staged.Count)
         {
             _leadership.Proved(sentAt);
             return true;
         }
 
         // Another leads; or a backend from before a break in the connection was quicker.
-        return IsAppended(_connection);
+        if (!IsAppended(_connection))
+        {
+            return false;
+        }
+
+        Vouch(_connection, timeoutSeconds);
+        return true;
+    }
+
+    // That it can be read does not say that a standby has it: that a later change has got there does.
+    private void Vouch(NpgsqlConnection connection, int timeoutSeconds)
+    {
+        using var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
+        {
+            CommandTimeout = timeoutSeconds,
+            Parameters = { new() { Value = _leadership.Term }, new() { Value = _leadership.LeaderId } },
+        };
+        if (_database.Kept(connection, timeoutSeconds, command.ExecuteNonQuery) == 0)
+        {
+            _leadership.Lose("another process leads");
+            ThrowIfOver();
+        }
     }
 
     private bool IsAppended(NpgsqlConnection connection)
     {
         var row = LeadershipRow.Read(connection, _database);
-        if (row.Term != _leadership.Term)
+        if ((row.Term, row.LeaderId) != (_leadership.Term, _leadership.LeaderId))
         {
             _leadership.Lose($"{row.Holder} leads in term {row.Term}");
             ThrowIfOver();
@@ -158,9 +197,9 @@ public sealed class PostgresRecordLog : IRecordLog
             $"""
             WITH leader AS (
                 UPDATE {_database.Leadership} SET last_index = last_index + cardinality($3), beats = beats + 1
-                WHERE term = $1 AND last_index = $2 RETURNING term)
-            INSERT INTO {_database.Log} (index, term, record)
-            SELECT $2 + place, leader.term, record FROM leader, unnest($3) WITH ORDINALITY AS staged (record, place)
+                WHERE term = $1 AND leader_id = $4 AND last_index = $2 RETURNING leader_id)
+            INSERT INTO {_database.Log} (index, leader_id, record)
+            SELECT $2 + place, leader.leader_id, record FROM leader, unnest($3) WITH ORDINALITY AS staged (record, place)
             """,
             connection)
         {
@@ -169,6 +208,7 @@ public sealed class PostgresRecordLog : IRecordLog
                 new() { Value = _leadership.Term },
                 new() { NpgsqlDbType = NpgsqlDbType.Bigint },
                 new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
+                new() { Value = _leadership.LeaderId },
             },
         };
         command.Prepare();
@@ -193,5 +233,11 @@ public sealed class PostgresRecordLog : IRecordLog
         _append?.Dispose();
         _connection?.Dispose();
         (_append, _connection) = (null, null);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(30, LogLevel.Warning, "{Count} records have not arrived for certain and are tried again: {Reason}")]
+        public static partial void Retries(ILogger logger, int count, string reason);
     }
 }

@@ -15,13 +15,14 @@ public static class PostgresSchema
         """
         CREATE TABLE {0}.log (
             index bigint PRIMARY KEY,
-            term bigint NOT NULL,
+            leader_id bigint NOT NULL,
             record bytea NOT NULL
         );
         ALTER TABLE {0}.log ALTER COLUMN record SET STORAGE EXTERNAL;
         CREATE TABLE {0}.leadership (
             one boolean PRIMARY KEY DEFAULT true CHECK (one),
             term bigint NOT NULL,
+            leader_id bigint NOT NULL,
             holder text NOT NULL,
             client_urls text[] NOT NULL,
             beats bigint NOT NULL,
@@ -31,7 +32,7 @@ public static class PostgresSchema
         ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
         CREATE TABLE {0}.snapshot (
             index bigint PRIMARY KEY,
-            cluster_id bigint NOT NULL,
+            leader_id bigint NOT NULL,
             chunks bigint NOT NULL,
             made_at timestamptz NOT NULL DEFAULT now()
         );
@@ -42,7 +43,7 @@ public static class PostgresSchema
             PRIMARY KEY (index, place)
         );
         ALTER TABLE {0}.snapshot_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
-        INSERT INTO {0}.leadership (term, holder, client_urls, beats, lease_milliseconds, is_released, last_index) VALUES (0, '', ARRAY[]::text[], 0, 0, true, 0);
+        INSERT INTO {0}.leadership (term, leader_id, holder, client_urls, beats, lease_milliseconds, is_released, last_index) VALUES (0, 0, '', ARRAY[]::text[], 0, 0, true, 0);
         """,
     ];
 

@@ -8,30 +8,29 @@ public static class PostgresSnapshots
     private const int RecordsPerDeletion = 10_000;
 
     // Much is written and deleted at once.
-    private const int CommandTimeoutSeconds = 600;
+    private const int CommandTimeoutSeconds = 120;
 
     /// <param name="Index">The last record that it has.</param>
-    /// <param name="ClusterId">Of which cluster it is.</param>
     /// <param name="Chunks">How many chunks it has.</param>
-    public sealed record Snapshot(long Index, ulong ClusterId, long Chunks);
+    public sealed record Snapshot(long Index, long Chunks);
 
     /// <summary>The newest one that is complete, or null.</summary>
     public static Snapshot? Newest(NpgsqlConnection connection, PostgresDatabase database)
     {
-        using var command = new NpgsqlCommand($"SELECT index, cluster_id, chunks FROM {database.Snapshots} ORDER BY index DESC LIMIT 1", connection);
+        using var command = new NpgsqlCommand($"SELECT index, chunks FROM {database.Snapshots} ORDER BY index DESC LIMIT 1", connection);
         using var reader = command.ExecuteReader();
-        return reader.Read() ? new Snapshot(reader.GetInt64(0), (ulong)reader.GetInt64(1), reader.GetInt64(2)) : null;
+        return reader.Read() ? new Snapshot(reader.GetInt64(0), reader.GetInt64(1)) : null;
     }
 
     /// <summary>Bytes of the records that no snapshot has.</summary>
-    public static long BytesBehind(NpgsqlConnection connection, PostgresDatabase database)
+    public static long BytesBehind(NpgsqlConnection connection, PostgresDatabase database, CancellationToken cancellationToken)
     {
         using var command = new NpgsqlCommand(
             $"SELECT coalesce(sum(length(record)), 0)::bigint FROM {database.Log} WHERE index > coalesce((SELECT max(index) FROM {database.Snapshots}), 0)", connection)
         {
             CommandTimeout = CommandTimeoutSeconds,
         };
-        return (long)command.ExecuteScalar()!;
+        return (long)command.ExecuteScalarAsync(cancellationToken).GetAwaiter().GetResult()!;
     }
 
     /// <summary>The chunks of a snapshot, in order.</summary>
@@ -59,36 +58,50 @@ public static class PostgresSnapshots
     }
 
     /// <summary>Stores a snapshot; then the records go that the one before it has, and what is older than that one.</summary>
-    public static void Store(NpgsqlConnection connection, PostgresDatabase database, long index, ulong clusterId, IEnumerable<byte[]> chunks, CancellationToken cancellationToken)
+    /// <exception cref="InvalidOperationException">Another process leads, and does the same.</exception>
+    /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
+    public static void Store(
+        NpgsqlConnection connection, PostgresDatabase database, long index, ulong leaderId, IEnumerable<byte[]> chunks, CancellationToken cancellationToken)
     {
-        Run(connection, $"DELETE FROM {database.SnapshotChunks} WHERE index = $1 AND NOT EXISTS (SELECT 1 FROM {database.Snapshots} WHERE index = $1)", index);
+        // What an attempt has left that came to no end.
+        Run($"DELETE FROM {database.SnapshotChunks} WHERE index NOT IN (SELECT index FROM {database.Snapshots})");
         long place = 0;
         foreach (var chunk in chunks)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            Run(connection, $"INSERT INTO {database.SnapshotChunks} (index, place, bytes) VALUES ($1, $2, $3)", index, place++, chunk);
+            Run($"INSERT INTO {database.SnapshotChunks} (index, place, bytes) VALUES ($1, $2, $3)", index, place++, chunk);
         }
 
-        Run(connection, $"INSERT INTO {database.Snapshots} (index, cluster_id, chunks) VALUES ($1, $2, $3)", index, (long)clusterId, place);
+        var stored = Run(
+            $"""
+            INSERT INTO {database.Snapshots} (index, leader_id, chunks) SELECT $1, $2, $3
+            WHERE (SELECT count(*) FROM {database.SnapshotChunks} WHERE index = $1) = $3 AND EXISTS (SELECT 1 FROM {database.Leadership} WHERE leader_id = $2)
+            """,
+            index,
+            (long)leaderId,
+            place);
+        if (stored == 0)
+        {
+            throw new InvalidOperationException("Another process leads, and has removed what was stored of the snapshot.");
+        }
+
         var kept = $"(SELECT min(index) FROM (SELECT index FROM {database.Snapshots} ORDER BY index DESC LIMIT 2) AS newest)";
-        Run(connection, $"DELETE FROM {database.Snapshots} WHERE index < {kept}");
-        Run(connection, $"DELETE FROM {database.SnapshotChunks} WHERE index < {kept}");
+        Run($"DELETE FROM {database.Snapshots} WHERE index < {kept}");
+        Run($"DELETE FROM {database.SnapshotChunks} WHERE index < {kept}");
         while (Run(
-            connection,
             $"DELETE FROM {database.Log} WHERE index IN (SELECT index FROM {database.Log} WHERE index <= {kept} AND (SELECT count(*) FROM {database.Snapshots}) > 1 ORDER BY index LIMIT {RecordsPerDeletion})") > 0)
         {
-            cancellationToken.ThrowIfCancellationRequested();
+            // Some at a time, so that nothing else waits for it.
         }
-    }
 
-    private static int Run(NpgsqlConnection connection, string sql, params object[] values)
-    {
-        using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = CommandTimeoutSeconds };
-        foreach (var value in values)
+        int Run(string sql, params object[] values)
         {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
+            using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = CommandTimeoutSeconds };
+            foreach (var value in values)
+            {
+                command.Parameters.Add(new NpgsqlParameter { Value = value });
+            }
 
-        return command.ExecuteNonQuery();
+            return command.ExecuteNonQueryAsync(cancellationToken).GetAwaiter().GetResult();
+        }
     }
 }
