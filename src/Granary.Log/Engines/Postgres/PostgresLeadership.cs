@@ -113,7 +113,7 @@ public sealed partial class PostgresLeadership : IDisposable
                     if (complainedAt == long.MinValue || clock.GetElapsedTime(complainedAt) > ComplaintInterval)
                     {
                         complainedAt = clock.GetTimestamp();
-                        Log.Unreachable(logger, database.Place, exception.Message);
+                        Log.Unreachable(logger, database.Place, exception.GetBaseException().Message);
                     }
                 }
 
@@ -128,7 +128,7 @@ public sealed partial class PostgresLeadership : IDisposable
 
     /// <summary>Tells that the database cannot be reached for the moment.</summary>
     public static void Unreachable(ILogger logger, PostgresDatabase database, Exception exception) =>
-        Log.Unreachable(logger, database.Place, exception.Message);
+        Log.Unreachable(logger, database.Place, exception.GetBaseException().Message);
 
     /// <summary>Returns once it is proved that this process led after the call began.</summary>
     /// <exception cref="EtcdException">It leads no more, or nobody knows in time.</exception>
@@ -250,7 +250,7 @@ public sealed partial class PostgresLeadership : IDisposable
                 if (!isCutOff)
                 {
                     isCutOff = true;
-                    Log.Unreachable(_logger, _database.Place, exception.Message);
+                    Log.Unreachable(_logger, _database.Place, exception.GetBaseException().Message);
                 }
             }
             catch (Exception exception)

@@ -97,7 +97,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
                 // It may have been appended or not, and a backend that nobody speaks to any more may still append it.
                 if (!isUnknown)
                 {
-                    Log.Retries(_logger, _staged.Count, exception.Message);
+                    Log.Retries(_logger, _staged.Count, exception.GetBaseException().Message);
                 }
 
                 Disconnect();
