@@ -32,22 +32,13 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private readonly ILogger _logger;
     private readonly Thread _thread;
     private readonly ByteWriter _encoded = new();
-    private readonly LeaseFences _leases = new();
+    private readonly Sequencer _sequencer;
     private readonly CancellationTokenRegistration _ownLoss;
 
     // Held to hand over work; the thread waits on it.
     private readonly object _gate = new();
     private List<PendingRecord> _waiting = [];
     private bool _stopping;
-
-    // The revision and compaction after everything that has its place in the log, applied or not.
-    private long _lastRevision;
-    private long _compactedRevision;
-    private readonly long _rangeMapVersion;
-
-    // The index of the last record that changed what may be written, an alarm or a right: what was decided before that is decided anew.
-    private long _rulesIndex;
-    private AuthState _auth;
 
     // Bytes appended since the replica was last flushed: what a crash would have to replay.
     private long _bytesToReplay;
@@ -65,10 +56,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _logger = logger;
         replica.WhenFull = WaitForRoom;
         BeginTerm();
-        _lastRevision = replica.State.Revision;
-        _compactedRevision = replica.State.CompactedRevision;
-        _auth = replica.State.Auth;
-        _rangeMapVersion = replica.State.Ranges!.Version;
+        _sequencer = new Sequencer(replica.State);
         _thread = new Thread(Run) { IsBackground = true, Name = "granary commit log" };
         _thread.Start();
         _ownLoss = records.Lost.UnsafeRegister(static log => ((CommitLog)log!).Wake(), this);
@@ -272,7 +260,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         var bytes = 0L;
         foreach (var pending in group)
         {
-            if (Place(pending) is { } record)
+            if (_sequencer.Place(pending, Term, Room) is { } record)
             {
                 Encode(record);
                 if (_encoded.Written.Length > _records.MaxRecordBytes)
@@ -292,14 +280,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
                     continue;
                 }
 
-                if (pending is PendingBatch { Batch.Evaluation: var evaluation })
-                {
-                    _leases.Note(evaluation.Leases, evaluation.LeaseChanges, pending.Index);
-                }
-
                 pending.Record = record;
                 bytes += _encoded.Written.Length;
-                commits += Advance(record, pending.Index);
+                commits += _sequencer.Advance(pending, record, pending.Index);
             }
         }
 
@@ -337,7 +320,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             CommitLogMetrics.SlowGroups.Add(1);
         }
 
-        span?.SetTag("granary.revision", _lastRevision);
+        span?.SetTag("granary.revision", _sequencer.LastRevision);
         foreach (var pending in group)
         {
             if (pending.Record is not null || pending is PendingAuthChange)
@@ -372,87 +355,6 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _records.BeginRecord(_encoded.Written.Length).Write(_encoded.Written);
         _bytesToReplay += _encoded.Written.Length;
         return _records.EndRecord();
-    }
-
-    /// <summary>Gives a record its place behind all others, or answers why it has none.</summary>
-    private LogRecord? Place(PendingRecord pending)
-    {
-        switch (pending)
-        {
-            case PendingCompaction compaction:
-                if ((AccessRules.CheckAdmin(_auth, compaction.Caller)
-                    ?? CompactionRules.Check(compaction.Revision, _compactedRevision, _lastRevision)) is { } error)
-                {
-                    compaction.Fail(new EtcdException(error));
-                    return null;
-                }
-
-                return new CompactionRecord(compaction.Revision);
-
-            case PendingMemberRecord member:
-                if (AccessRules.CheckAdmin(_auth, member.Caller) is { } denied)
-                {
-                    member.Fail(new EtcdException(denied));
-                    return null;
-                }
-
-                return member.Content;
-
-            case PendingAuthChange change:
-                return change.Decide(_auth);
-
-            case PendingBatch { Batch: var batch } waiting:
-                if (batch.Term != Term)
-                {
-                    waiting.Fail(new EtcdException(EtcdError.LeaderChanged));
-                    return null;
-                }
-
-                if (Room == DiskRoom.Compactions)
-                {
-                    waiting.Fail(new EtcdException(EtcdError.NoSpace));
-                    return null;
-                }
-
-                var first = _lastRevision + 1;
-                if (batch.RangeMapVersion != _rangeMapVersion
-                    || (batch.Evaluation.ReliesOnFirstRevision && batch.Evaluation.FirstRevision != first)
-                    || batch.EvaluatedAt < _rulesIndex
-                    || !_leases.Hold(batch.Evaluation.Leases, batch.EvaluatedAt)
-                    || batch.Fence?.Invoke() is false)
-                {
-                    waiting.Completion.TrySetResult(AppendOutcome.Refused);
-                    return null;
-                }
-
-                batch.Evaluation.MoveTo(first);
-                return new CommitsRecord(first, batch.Evaluation.Commits, batch.Evaluation.LeaseChanges);
-
-            default:
-                throw new InvalidOperationException($"{pending.GetType().Name} has no place in the log.");
-        }
-    }
-
-    private int Advance(LogRecord record, long index)
-    {
-        switch (record)
-        {
-            case AlarmRecord:
-                _rulesIndex = index;
-                return 0;
-            case AuthRecord auth:
-                _rulesIndex = index;
-                _auth = _auth.With(auth.Change);
-                return 0;
-            case CompactionRecord compaction:
-                _compactedRevision = compaction.Revision;
-                return 0;
-            case CommitsRecord commits:
-                _lastRevision += commits.Commits.Count;
-                return commits.Commits.Count;
-            default:
-                return 0;
-        }
     }
 
     private void FlushReplica()
@@ -560,82 +462,6 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         }
 
         return links is null ? null : CommitLogMetrics.Source.StartActivity(ActivityKind.Internal, parent, links: links, name: "commit");
-    }
-
-    private abstract class PendingRecord
-    {
-        public LogRecord? Record { get; set; }
-
-        public long Index { get; set; }
-
-        public abstract void Commit();
-
-        public abstract void Fail(Exception exception);
-    }
-
-    private sealed class PendingBatch(CommitBatch batch) : PendingRecord
-    {
-        public CommitBatch Batch => batch;
-
-        public TaskCompletionSource<AppendOutcome> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public override void Commit() => Completion.TrySetResult(AppendOutcome.Committed);
-
-        public override void Fail(Exception exception) => Completion.TrySetException(exception);
-    }
-
-    private abstract class PendingSystemRecord : PendingRecord
-    {
-        public TaskCompletionSource Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public override void Commit() => Completion.TrySetResult();
-
-        public override void Fail(Exception exception) => Completion.TrySetException(exception);
-    }
-
-    private sealed class PendingCompaction(long revision, Caller caller) : PendingSystemRecord
-    {
-        public Caller Caller => caller;
-
-        public long Revision => revision;
-    }
-
-    private sealed class PendingMemberRecord(LogRecord content, Caller caller) : PendingSystemRecord
-    {
-        public Caller Caller => caller;
-
-        public LogRecord Content => content;
-    }
-
-    /// <summary>What it comes to may rest on what is before it in the same group, and be nothing or an error: it is answered behind the group's flush.</summary>
-    private sealed class PendingAuthChange(Func<AuthState, AuthChange?> decide) : PendingSystemRecord
-    {
-        private EtcdException? _refused;
-
-        public AuthRecord? Decide(AuthState state)
-        {
-            try
-            {
-                return decide(state) is { } change ? new AuthRecord(change) : null;
-            }
-            catch (EtcdException exception)
-            {
-                _refused = exception;
-                return null;
-            }
-        }
-
-        public override void Commit()
-        {
-            if (_refused is null)
-            {
-                base.Commit();
-            }
-            else
-            {
-                Fail(_refused);
-            }
-        }
     }
 
     private static partial class Log

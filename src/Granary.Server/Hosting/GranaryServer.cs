@@ -1,25 +1,13 @@
-using System.Diagnostics.Metrics;
-using System.Net;
 using System.Net.Sockets;
 using Granary.Grains.Hosting;
-using Granary.Grains.KeyRanges;
-using Granary.Log.Commits;
 using Granary.Server.Audit;
 using Granary.Server.Configuration;
 using Granary.Server.Facade;
-using Granary.Server.Gateway;
-using Granary.Server.Health;
-using Granary.Server.Http;
 using Granary.Server.Identity;
 using Granary.Server.Listening;
-using Granary.Server.Metrics;
 using Granary.Server.Tls;
-using Granary.Server.Tracing;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Orleans.Configuration;
-using Orleans.Runtime;
 
 namespace Granary.Server.Hosting;
 
@@ -66,11 +54,24 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
     {
         var loggers = LoggerFactory.Create(logging => LogOutput.Configure(logging, options.LogLevel, options.LogFormat));
+        ITokens tokens;
+        ServerTls? tls;
+        try
+        {
+            // A process that waits for its turn must not find out in the end that its keys cannot be used.
+            tokens = options.Jwt is { } jwt ? new JwtTokens(jwt, TimeProvider.System) : new SimpleTokens(options.AuthTokenTtl, TimeProvider.System);
+            tls = options.Tls.HasCertificate && UsesTls(options) ? Secured(options.Tls, loggers) : null;
+        }
+        catch
+        {
+            loggers.Dispose();
+            throw;
+        }
 
         // The two take about as long and use different parts of the machine.
         using var standby = new StandbyPorts(options, loggers.CreateLogger<StandbyPorts>());
         var opening = Task.Run(() => OpenStorage(options, standby.LeaderIs, loggers, cancellationToken), cancellationToken);
-        var builder = Prepare(options);
+        var builder = WebComposition.Prepare(options);
         var storage = await opening;
         builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = address =>
             standby.TakeOver(address) ?? SocketTransportOptions.CreateDefaultBoundListenSocket(address));
@@ -83,11 +84,10 @@ internal sealed partial class GranaryServer : IAsyncDisposable
                 builder.Services.AddSingleton(new AuditLog(audit, TimeProvider.System));
             }
 
-            builder.Services.AddSingleton<ITokens>(
-                options.Jwt is { } jwt ? new JwtTokens(jwt, TimeProvider.System) : new SimpleTokens(options.AuthTokenTtl, TimeProvider.System));
-            if (options.AllListenUrls.Any(static url => url.IsSecure))
+            builder.Services.AddSingleton(tokens);
+            if (UsesTls(options))
             {
-                builder.Services.AddSingleton(new ServerTls(Certified(options), TimeProvider.System, loggers.CreateLogger<ServerTls>()));
+                builder.Services.AddSingleton(tls ?? Secured(MadeByItself(options), loggers));
             }
         }
         catch
@@ -97,7 +97,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             throw;
         }
 
-        var server = new GranaryServer(loggers, storage, Assemble(builder));
+        var server = new GranaryServer(loggers, storage, WebComposition.Assemble(builder));
         try
         {
             await server._app.StartAsync(cancellationToken);
@@ -147,10 +147,13 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         _loggers.Dispose();
     }
 
-    /// <summary>How connections are secured, with a certificate made by now if it is to be.</summary>
-    private static TlsOptions Certified(ServerOptions options) =>
-        options.Tls.HasCertificate ? options.Tls
-        : options.Engine == Engine.Memory ? throw new SettingsException(
+    private static bool UsesTls(ServerOptions options) => options.AllListenUrls.Any(static url => url.IsSecure);
+
+    private static ServerTls Secured(TlsOptions options, ILoggerFactory loggers) => new(options, TimeProvider.System, loggers.CreateLogger<ServerTls>());
+
+    /// <summary>How connections are secured with a certificate that the server has made itself, in the data directory that is open by now.</summary>
+    private static TlsOptions MadeByItself(ServerOptions options) =>
+        options.Engine == Engine.Memory ? throw new SettingsException(
             "--auto-tls keeps its certificate in the data directory, which --engine=memory does not have: name one by --cert-file and --key-file")
         : AutoCertificate.Use(options.Tls, DataDirectory.CertificatesIn(options.EffectiveDataDirectory), options.AllListenUrls);
 
@@ -165,96 +168,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         {
             throw new SettingsException(exception.Message);
         }
-    }
-
-    private static WebApplicationBuilder Prepare(ServerOptions options)
-    {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
-
-        // Under systemd: says when it is ready and when it stops. The form of the log stays what it is set to be.
-        builder.Services.AddSystemd();
-        LogOutput.Configure(builder.Logging, options.LogLevel, options.LogFormat);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options));
-        builder.Services.AddRoutingCore();
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
-        builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
-        // Before the silo, so that what its grains count when they come up is counted.
-        builder.Services.AddGranaryMetrics();
-        builder.UseOrleans(silo => ConfigureSilo(silo, options));
-
-        builder.Services.AddSingleton(options);
-        builder.Services.AddSingleton(provider => new RpcMetrics(EtcdServices.All, provider.GetRequiredService<IMeterFactory>(), options.ExtensiveMetrics));
-        builder.Services.AddSingleton<ClientTraffic>();
-        builder.Services.AddSingleton(new ConnectionBound(options.MaxConnections, ConnectionBound.MostStrangers));
-        builder.Services.AddHostedService<MemoryReturn>();
-        builder.Services.AddSingleton<HealthProbe>();
-        builder.Services.AddSingleton<HealthEndpoints>();
-        builder.Services.AddSingleton(new GatewayRoutes(EtcdServices.All));
-        builder.Services.AddSingleton(new Passwords(options.BcryptCost));
-        builder.Services.AddSingleton<Callers>();
-        builder.Services.AddEtcdServices();
-        builder.Services.AddGrpc(grpc =>
-        {
-            grpc.MaxReceiveMessageSize = RequestSize.MaxMessageBytes(options);
-            grpc.MaxSendMessageSize = null;
-            grpc.EnableDetailedErrors = false;
-            if (options.AuditLog is not null)
-            {
-                grpc.Interceptors.Add<AuditInterceptor>();
-            }
-        });
-        builder.Services.AddGrpcReflection();
-        builder.Services.AddGrpcHealthChecks(health => health.UseHealthChecksCache = false)
-            .AddCheck<ReadinessHealthCheck>("readiness", HealthStatus.Unhealthy);
-        builder.Services.AddGranaryTracing(options.Tracing);
-        return builder;
-    }
-
-    private static WebApplication Assemble(WebApplicationBuilder builder)
-    {
-        var app = builder.Build();
-        var metrics = ((IApplicationBuilder)app).New();
-        metrics.UseGranaryMetrics();
-        var serveMetrics = metrics.Build();
-        app.Use(grpc => ActivatorUtilities.CreateInstance<HttpFront>(app.Services, grpc, serveMetrics).Serve);
-        var options = app.Services.GetRequiredService<ServerOptions>();
-        app.UseMiddleware<UnknownMethods>(EtcdServices.Served(options));
-        app.UseMiddleware<LargeAnswers>();
-        app.UseMiddleware<RpcMetering>();
-        app.UseMiddleware<LibraryStatuses>();
-        app.UseRouting();
-        app.MapEtcdServices(options);
-        return app;
-    }
-
-    private static void ConfigureSilo(ISiloBuilder silo, ServerOptions options)
-    {
-        silo.AddGranaryGrains(new KeyRangeOptions
-        {
-            CompactionBatchLimit = options.CompactionBatchLimit,
-            CompactionSleepInterval = options.CompactionSleepInterval,
-            AutoCompaction = options.AutoCompaction,
-            AnswerMemoryBytes = options.AnswerMemoryBytes,
-        });
-        silo.Services.AddSingleton<IMembershipTable, InProcessMembershipTable>();
-        silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = ("granary", "granary"));
-
-        // Nobody connects to a single silo: its address is but a name, at which nothing listens.
-        silo.Configure<EndpointOptions>(endpoint =>
-        {
-            endpoint.AdvertisedIPAddress = IPAddress.Loopback;
-            endpoint.SiloPort = 1;
-            endpoint.GatewayPort = 0;
-        });
-        NoSiloPort.Use(silo.Services);
-
-        // Calls last as long as their client waits: compactions and long scans take their time.
-        silo.Configure<SiloMessagingOptions>(messaging =>
-        {
-            messaging.ResponseTimeout = TimeSpan.FromMinutes(10);
-            messaging.CancelRequestOnTimeout = true;
-        });
-        silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = TimeSpan.FromDays(1));
     }
 
     private static partial class Log
