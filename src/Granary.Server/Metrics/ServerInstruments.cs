@@ -78,8 +78,8 @@ internal sealed class ServerInstruments
         Gauge("etcd_server_is_learner", "Whether this server only follows.", static () => 0);
         Gauge("etcd_server_quota_backend_bytes", "What the store may take up.", () => options.QuotaBackendBytes);
         Gauge("etcd_server_snapshot_apply_in_progress_total", "States of other servers that are being taken over.", static () => 0);
-        Gauge("granary.log.writable", "Whether the log takes records: it fails for good, or has no room for the moment.",
-            () => log.Failure is null && log.Shortage is null ? 1 : 0);
+        Gauge("granary.log.writable", "Whether the log takes records: it fails for good, cannot be reached, or has no room for the moment.",
+            () => log.IsLeading && log.Shortage is null ? 1 : 0);
         Gauge("granary.alarms", "Alarms that are up.", () => _replica.State.Alarms.Count);
 
         // Every term begins with a leader.

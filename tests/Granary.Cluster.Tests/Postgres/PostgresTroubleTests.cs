@@ -14,15 +14,17 @@ public sealed class PostgresTroubleTests : PostgresTest
     [Fact]
     public async Task A_database_that_is_killed_and_started_again_loses_nothing_and_needs_no_restart_of_ours()
     {
-        var server = await Leader();
-        await Standby();
+        // Long enough for a busy machine to say that it is there again.
+        const string flag = "--election-timeout=4000";
+        var server = await Leader(flag);
+        await Standby(flag);
         var before = await Put(server, "a", "1");
         await Database.Kill(Stop);
         var waiting = Put(server, "a", "2");
         var start = Stopwatch.GetTimestamp();
         var late = await Assert.ThrowsAsync<RpcException>(() => Put(server, "b", "1"));
         Assert.Equal((StatusCode.Unavailable, "etcdserver: request timed out"), (late.StatusCode, late.Status.Detail));
-        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(30));
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.FromSeconds(6), Generous);
         await Assert.ThrowsAsync<RpcException>(() => waiting);
 
         // What needs no leader is answered still, what does is not.
@@ -32,9 +34,9 @@ public sealed class PostgresTroubleTests : PostgresTest
         await Database.StartAgain(Stop);
         await Leads(server);
 
-        // It was on its way: it is written once, or not at all.
+        // It was on its way, as the other may have been before it: it is written once, or not at all.
         var found = (await Get(server, "a"))!;
-        Assert.True((found.Value.ToStringUtf8(), found.ModRevision - before) is ("1", 0) or ("2", 1), $"{found}");
+        Assert.True((found.Value.ToStringUtf8(), found.ModRevision - before) is ("1", 0) or ("2", 1 or 2), $"{found}");
         var after = await Put(server, "c", "1");
         Assert.InRange(after, before + 1, before + 3);
 
