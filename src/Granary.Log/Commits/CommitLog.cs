@@ -164,7 +164,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     }
 
     // Positive as a signed number as well: some clients know no other.
-    private static ulong NewId() => (BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) >> 1) | 1;
+    internal static ulong NewId() => (BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) >> 1) | 1;
 
     private void Enqueue(PendingRecord pending)
     {

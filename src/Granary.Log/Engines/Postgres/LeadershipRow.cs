@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using Granary.Log.Commits;
 using Npgsql;
 
 namespace Granary.Log.Engines.Postgres;
@@ -36,7 +36,7 @@ public sealed record LeadershipRow(
             Parameters =
             {
                 new() { Value = Term }, new() { Value = Beats }, new() { Value = options.Holder }, new() { Value = (long)options.LeaseTime.TotalMilliseconds },
-                new() { Value = options.ClientUrls.ToArray() }, new() { Value = RandomNumberGenerator.GetInt32(int.MaxValue) + ((long)RandomNumberGenerator.GetInt32(int.MaxValue) << 31) + 1 },
+                new() { Value = options.ClientUrls.ToArray() }, new() { Value = (long)CommitLog.NewId() },
                 new() { Value = LeaderId },
             },
         };

@@ -113,7 +113,7 @@ public sealed partial class PostgresLeadership : IDisposable
                     if (complainedAt == long.MinValue || clock.GetElapsedTime(complainedAt) > ComplaintInterval)
                     {
                         complainedAt = clock.GetTimestamp();
-                        Log.Unreachable(logger, database.Place, exception.GetBaseException().Message);
+                        Unreachable(logger, database, exception);
                     }
                 }
 
@@ -228,7 +228,12 @@ public sealed partial class PostgresLeadership : IDisposable
             try
             {
                 connection ??= _database.Connect();
-                command ??= Prepared(connection);
+                if (command is null)
+                {
+                    command = SignOfLife(connection);
+                    command.Prepare();
+                }
+
                 var sentAt = _clock.GetTimestamp();
                 if (_database.Kept(connection, command.CommandTimeout, command.ExecuteNonQuery) == 0)
                 {
@@ -250,7 +255,7 @@ public sealed partial class PostgresLeadership : IDisposable
                 if (!isCutOff)
                 {
                     isCutOff = true;
-                    Log.Unreachable(_logger, _database.Place, exception.GetBaseException().Message);
+                    Unreachable(_logger, _database, exception);
                 }
             }
             catch (Exception exception)
@@ -265,15 +270,12 @@ public sealed partial class PostgresLeadership : IDisposable
         connection?.Dispose();
     }
 
-    private NpgsqlCommand Prepared(NpgsqlConnection connection)
-    {
-        var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
+    /// <summary>Changes the row if this process still leads, and nothing else: no row is changed if it does not.</summary>
+    internal NpgsqlCommand SignOfLife(NpgsqlConnection connection) =>
+        new($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
         {
             Parameters = { new() { Value = Term }, new() { Value = LeaderId } },
         };
-        command.Prepare();
-        return command;
-    }
 
     private static partial class Log
     {

@@ -78,7 +78,8 @@ public sealed partial class PostgresRecordLog : IRecordLog
         }
 
         var isUnknown = false;
-        var timeout = PostgresDatabase.CommandTimeoutSeconds + (int)(_staged.Sum(static record => (long)record.Length) / BytesPerSecond);
+        var bytes = _staged.Sum(static record => (long)record.Length);
+        var timeout = PostgresDatabase.CommandTimeoutSeconds + (int)(bytes / BytesPerSecond);
         while (true)
         {
             ThrowIfOver();
@@ -87,7 +88,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
                 if (TryAppend(isUnknown, timeout))
                 {
                     _lastIndex += _staged.Count;
-                    Interlocked.Add(ref _appendedBytes, _staged.Sum(static record => (long)record.Length));
+                    Interlocked.Add(ref _appendedBytes, bytes);
                     _staged.Clear();
                     return;
                 }
@@ -166,11 +167,8 @@ public sealed partial class PostgresRecordLog : IRecordLog
     // That it can be read does not say that a standby has it: that a later change has got there does.
     private void Vouch(NpgsqlConnection connection, int timeoutSeconds)
     {
-        using var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
-        {
-            CommandTimeout = timeoutSeconds,
-            Parameters = { new() { Value = _leadership.Term }, new() { Value = _leadership.LeaderId } },
-        };
+        using var command = _leadership.SignOfLife(connection);
+        command.CommandTimeout = timeoutSeconds;
         if (_database.Kept(connection, timeoutSeconds, command.ExecuteNonQuery) == 0)
         {
             _leadership.Lose("another process leads");
