@@ -20,10 +20,12 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly Storage _storage;
     private readonly WebApplication _app;
+    private readonly StandbyPorts _standby;
     private bool _hasStarted;
 
-    private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app)
+    private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app, StandbyPorts standby)
     {
+        _standby = standby;
         _loggers = loggers;
         _storage = storage;
         _app = app;
@@ -68,8 +70,22 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             throw;
         }
 
+        var standby = new StandbyPorts(options, loggers.CreateLogger<StandbyPorts>());
+        try
+        {
+            return await Start(options, tokens, tls, standby, loggers, cancellationToken);
+        }
+        catch
+        {
+            standby.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<GranaryServer> Start(
+        ServerOptions options, ITokens tokens, ServerTls? tls, StandbyPorts standby, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
         // The two take about as long and use different parts of the machine.
-        using var standby = new StandbyPorts(options, loggers.CreateLogger<StandbyPorts>());
         var opening = Task.Run(() => OpenStorage(options, standby.LeaderIs, loggers, cancellationToken), cancellationToken);
         var builder = WebComposition.Prepare(options);
         var storage = await opening;
@@ -97,7 +113,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             throw;
         }
 
-        var server = new GranaryServer(loggers, storage, WebComposition.Assemble(builder));
+        var server = new GranaryServer(loggers, storage, WebComposition.Assemble(builder), standby);
         try
         {
             await server._app.StartAsync(cancellationToken);
@@ -137,6 +153,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         await Services.GetRequiredService<LastingCalls>().EndAll();
         await _app.StopAsync(tooLate.Token);
         await _app.DisposeAsync();
+        _standby.Dispose();
         var failed = _storage.Log.Failure is not null;
         _storage.Dispose();
         if (_hasStarted && !failed)

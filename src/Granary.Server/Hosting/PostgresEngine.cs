@@ -9,10 +9,6 @@ namespace Granary.Server.Hosting;
 /// <summary>The log in PostgreSQL as this process has it: first a replica that follows, then, when nobody else leads, the leader's log.</summary>
 internal sealed class PostgresEngine : IDisposable
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
-
-    private const int RetriesPerComplaint = 50;
-
     private readonly PostgresOptions _options;
     private readonly PostgresDatabase _database;
     private readonly ILoggerFactory _loggers;
@@ -150,28 +146,8 @@ internal sealed class PostgresEngine : IDisposable
         }
     }
 
-    private T WhenReachable<T>(Func<NpgsqlConnection, T> work, CancellationToken cancellationToken)
-    {
-        var logger = _loggers.CreateLogger<PostgresLeadership>();
-        for (var attempt = 0; ; attempt++)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            try
-            {
-                using var connection = _database.Connect();
-                return work(connection);
-            }
-            catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
-            {
-                if (attempt % RetriesPerComplaint == 0)
-                {
-                    PostgresLeadership.Unreachable(logger, _database, exception);
-                }
-
-                cancellationToken.WaitHandle.WaitOne(RetryInterval);
-            }
-        }
-    }
+    private T WhenReachable<T>(Func<NpgsqlConnection, T> work, CancellationToken cancellationToken) =>
+        _database.WhenReachable(work, _loggers.CreateLogger<PostgresLeadership>(), cancellationToken);
 
     private bool HasRecordBehind(NpgsqlConnection connection, long applied)
     {

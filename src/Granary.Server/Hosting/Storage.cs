@@ -109,10 +109,10 @@ internal sealed class Storage : IDisposable
         {
             held = DirectoryLock.Take(directory.Path);
             postgres = options.Engine == Engine.Postgres ? PostgresEngine.Open(options, directory, loggers, cancellationToken) : null;
-            var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store });
+            var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, CompactsAtOnce = false });
             postgres?.Seed(store, cancellationToken);
             replica = new Replica(store);
-            var verification = store.SizeBytes <= VerifiedAtStartBytes ? Task.Run(store.Verify, cancellationToken) : Task.CompletedTask;
+            var verification = Verify(store, cancellationToken);
             var replay = new Replaying(replica);
             var place = directory.Path;
             if (postgres is not null)
@@ -153,6 +153,17 @@ internal sealed class Storage : IDisposable
             held?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Nothing of a damaged store is rewritten: whoever mends the one file finds the others as they were.</summary>
+    private static async Task Verify(RocksStore store, CancellationToken cancellationToken)
+    {
+        if (store.SizeBytes <= VerifiedAtStartBytes)
+        {
+            await Task.Run(store.Verify, cancellationToken);
+        }
+
+        store.BeginCompactions();
     }
 
     public void Dispose()

@@ -21,6 +21,7 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
     private readonly ConcurrentDictionary<Socket, byte> _open = new();
     private readonly CancellationTokenSource _ending = new();
     private readonly List<Task> _accepting = [];
+    private readonly ConcurrentBag<(Socket Client, EndPoint Address)> _left = [];
     private volatile Uri[] _leader = [];
 
     /// <summary>Where the leader serves clients. From the first time on connections are taken.</summary>
@@ -40,17 +41,30 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
         }
     }
 
-    /// <summary>Passes nobody on any more; returns the socket of an address with those who wait in it, if it is open.</summary>
+    /// <summary>
+    /// Passes nobody on to the leader any more; returns the socket of an address with those who wait in it, if it is open. Whoever asks for it
+    /// serves it.
+    /// </summary>
     public Socket? TakeOver(EndPoint address)
     {
         End();
-        return _sockets.Remove(address, out var socket) ? socket : null;
+        if (!_sockets.Remove(address, out var socket))
+        {
+            return null;
+        }
+
+        foreach (var (client, _) in _left.Where(left => left.Address.Equals(address)))
+        {
+            _ = PassOnToSelf(client);
+        }
+
+        return socket;
     }
 
     public void Dispose()
     {
         End();
-        foreach (var socket in _sockets.Values)
+        foreach (var socket in _sockets.Values.Concat(_left.Select(static left => left.Client)).Concat(_open.Keys))
         {
             socket.Dispose();
         }
@@ -79,7 +93,7 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
                 throw new SettingsException($"cannot listen on {url}: {exception.Message}");
             }
 
-            _accepting.Add(Accept(socket, url.IsSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp));
+            _accepting.Add(Accept(socket, url.EndPoint, url.IsSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp));
             Log.PassesOn(logger, url.Text);
         }
     }
@@ -99,16 +113,19 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
         }
     }
 
-    private async Task Accept(Socket socket, string scheme)
+    private async Task Accept(Socket socket, EndPoint address, string scheme)
     {
+        Socket? client = null;
         while (!_ending.IsCancellationRequested)
         {
             try
             {
                 var leader = await Dial(scheme);
-                if (await AcceptWhile(leader, socket) is { } client)
+                client ??= await AcceptWhile(leader, socket);
+                if (client is not null && Lives(leader) && !_ending.IsCancellationRequested)
                 {
                     _ = PassOn(client, leader);
+                    client = null;
                 }
                 else
                 {
@@ -120,7 +137,15 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
                 // One that left before it was taken; or all of them.
             }
         }
+
+        if (client is not null)
+        {
+            _left.Add((client, address));
+        }
     }
+
+    // A leader says nothing before its client does: what can be read is the connection's end.
+    private static bool Lives(Socket leader) => !leader.Poll(0, SelectMode.SelectRead);
 
     /// <summary>A client, or null when the leader ends the connection that one was to have.</summary>
     private async Task<Socket?> AcceptWhile(Socket leader, Socket socket)
@@ -171,27 +196,52 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
         }
     }
 
+    private async Task PassOnToSelf(Socket client)
+    {
+        try
+        {
+            await PassOn(client, await Connect(client.LocalEndPoint!, CancellationToken.None));
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+        {
+            client.Dispose();
+        }
+    }
+
     private async Task<Socket> Dial(string scheme)
     {
         while (true)
         {
             if (_leader.FirstOrDefault(url => url.Scheme == scheme) is { } url)
             {
-                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
                 try
                 {
-                    using var dialing = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
-                    dialing.CancelAfter(DialTimeout);
-                    await socket.ConnectAsync(url.Host, url.Port, dialing.Token);
-                    return socket;
+                    return await Connect(new DnsEndPoint(url.Host, url.Port), _ending.Token);
                 }
                 catch (Exception exception) when (exception is SocketException or OperationCanceledException)
                 {
-                    socket.Dispose();
+                    // It is tried again below.
                 }
             }
 
             await Task.Delay(RetryInterval, _ending.Token);
+        }
+    }
+
+    private static async Task<Socket> Connect(EndPoint address, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            using var dialing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            dialing.CancelAfter(DialTimeout);
+            await socket.ConnectAsync(address, dialing.Token);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
 

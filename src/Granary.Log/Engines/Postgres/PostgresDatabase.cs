@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Granary.Log.Engines.Postgres;
@@ -9,6 +10,10 @@ public sealed partial class PostgresDatabase : IDisposable
 {
     // Of one statement. Past it the fate of a statement is found out over another connection.
     public const int CommandTimeoutSeconds = 3;
+
+    private const int RetriesPerComplaint = 50;
+
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly NpgsqlDataSource _source;
     private readonly PostgresOptions _options;
@@ -88,6 +93,31 @@ public sealed partial class PostgresDatabase : IDisposable
         {
             connection.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Does some work over a connection, again and again until the database can be reached and does not go away in the middle of it.</summary>
+    /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
+    public T WhenReachable<T>(Func<NpgsqlConnection, T> work, ILogger logger, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                using var connection = Connect();
+                return work(connection);
+            }
+            catch (Exception exception) when (IsPassing(exception))
+            {
+                if (attempt % RetriesPerComplaint == 0)
+                {
+                    PostgresLeadership.Unreachable(logger, this, exception);
+                }
+
+                cancellationToken.WaitHandle.WaitOne(RetryInterval);
+            }
         }
     }
 

@@ -49,35 +49,28 @@ public static class PostgresSchema
 
     /// <summary>As <see cref="Ensure"/>, as soon as the database can be reached.</summary>
     /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
-    public static void EnsureWhenReachable(PostgresDatabase database, PostgresOptions options, ILogger logger, CancellationToken cancellationToken)
-    {
-        for (var attempt = 0; ; attempt++)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            try
+    public static void EnsureWhenReachable(PostgresDatabase database, PostgresOptions options, ILogger logger, CancellationToken cancellationToken) =>
+        database.WhenReachable(
+            connection =>
             {
-                Ensure(database, options.Schema);
-                return;
-            }
-            catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
-            {
-                if (attempt % 50 == 0)
-                {
-                    PostgresLeadership.Unreachable(logger, database, exception);
-                }
-
-                cancellationToken.WaitHandle.WaitOne(options.HeartbeatInterval);
-            }
-        }
-    }
+                Ensure(connection, options.Schema);
+                return true;
+            },
+            logger,
+            cancellationToken);
 
     /// <exception cref="PostgresUnusableException">The tables are those of a newer version, or cannot be made.</exception>
     /// <exception cref="NpgsqlException">The database is away.</exception>
     public static void Ensure(PostgresDatabase database, string schema)
     {
+        using var connection = database.Connect();
+        Ensure(connection, schema);
+    }
+
+    private static void Ensure(NpgsqlConnection connection, string schema)
+    {
         try
         {
-            using var connection = database.Connect();
             using var transaction = connection.BeginTransaction();
             Run(connection, $"SELECT pg_advisory_xact_lock({MigrationLock})");
             if (Find(connection, schema) is null)

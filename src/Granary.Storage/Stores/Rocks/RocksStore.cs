@@ -72,6 +72,7 @@ public sealed unsafe class RocksStore : IStore
                 .SetMaxWriteBufferNumber(4)
                 .SetCompression(Compression.Lz4)
                 .SetLevelCompactionDynamicLevelBytes(true)
+                .SetDisableAutoCompactions(options.CompactsAtOnce ? 0 : 1)
                 .SetBlockBasedTableFactory(table)));
         }
 
@@ -124,6 +125,23 @@ public sealed unsafe class RocksStore : IStore
         catch (RocksDbException exception)
         {
             throw new StoreDamagedException(_directory, exception);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Has files rewritten in the background from now on, where <see cref="RocksStoreOptions.CompactsAtOnce"/> is off.</summary>
+    public void BeginCompactions()
+    {
+        Enter();
+        try
+        {
+            foreach (var family in _handles)
+            {
+                Native.Instance.rocksdb_set_options_cf(_db.Handle, family, 1, ["disable_auto_compactions"], ["false"]);
+            }
         }
         finally
         {

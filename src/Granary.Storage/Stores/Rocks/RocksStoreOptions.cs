@@ -8,6 +8,9 @@ public sealed record RocksStoreOptions
     /// <summary>Whether nothing may be changed: every write fails.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>Whether files are rewritten in the background from the start, or from <see cref="RocksStore.BeginCompactions"/> on.</summary>
+    public bool CompactsAtOnce { get; init; } = true;
+
     /// <summary>Bytes of written data held in memory before it goes to files.</summary>
     public long MemtableBytes { get; init; } = 64 << 20;
 
