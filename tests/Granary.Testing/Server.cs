@@ -14,6 +14,7 @@ public sealed class Server : IAsyncDisposable
     public const string Name = "one";
 
     private const string ReadyWords = "ready to serve client requests";
+    private const string WaitsWords = "Waits: ";
     private const int KeptLogLines = 20_000;
 
     // Where every Granary has its log, each in a schema of its own: the same tests for that engine.
@@ -92,15 +93,20 @@ public sealed class Server : IAsyncDisposable
     /// old one would wait a while before it connects again.
     /// </summary>
     /// <exception cref="InvalidOperationException">It ended before it was ready; the message has its log.</exception>
-    public Task StartAgain(CancellationToken cancellationToken) => StartAgain(ReadyWords, cancellationToken);
+    public Task StartAgain(CancellationToken cancellationToken) => StartAgain([ReadyWords], cancellationToken);
 
-    /// <summary>As <see cref="StartAgain(CancellationToken)"/>, but returns when it has said something else.</summary>
-    public async Task StartAgain(string words, CancellationToken cancellationToken)
+    /// <summary>As <see cref="StartAgain(CancellationToken)"/>, but returns when it waits for its turn.</summary>
+    public Task StartWaiting(CancellationToken cancellationToken) => StartAgain([WaitsWords], cancellationToken);
+
+    /// <summary>As <see cref="StartAgain(CancellationToken)"/>, but returns when it is ready or waits for its turn.</summary>
+    public Task StartAnyway(CancellationToken cancellationToken) => StartAgain([ReadyWords, WaitsWords], cancellationToken);
+
+    private async Task StartAgain(string[] words, CancellationToken cancellationToken)
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var process = Spawn(line =>
         {
-            if (line.Contains(words, StringComparison.Ordinal))
+            if (words.Any(word => line.Contains(word, StringComparison.Ordinal)))
             {
                 ready.TrySetResult();
             }

@@ -26,7 +26,7 @@ public sealed class PostgresFailoverTests : PostgresTest
             await Eventually.Holds("there are writes in this term", () => Task.FromResult(acknowledged.Count > before + 100), Generous, Stop);
             await leader.Kill(Stop);
             await Leads(standby);
-            await leader.StartAgain(Waits, Stop);
+            await leader.StartWaiting(Stop);
         }
 
         await ending.CancelAsync();
@@ -110,7 +110,7 @@ public sealed class PostgresFailoverTests : PostgresTest
         var leader = await Leader();
         var port = LoopbackPorts.Take();
         var standby = NotStarted(null, "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls", leader.Address);
-        await standby.StartAgain(Waits, Stop);
+        await standby.StartWaiting(Stop);
         await Assert.ThrowsAsync<HttpRequestException>(() => PlainHttp.Get($"http://127.0.0.1:{port}/health", Stop));
         await leader.Kill(Stop);
         await Eventually.Holds(

@@ -7,9 +7,6 @@ namespace Granary.Cluster.Tests.Postgres;
 /// <summary>Tests of processes that share a log in a PostgreSQL of their own.</summary>
 public abstract class PostgresTest : IAsyncLifetime
 {
-    /// <summary>What a server says that is not the leader.</summary>
-    protected const string Waits = "Waits: ";
-
     /// <summary>The exit code of a server that can write no more.</summary>
     protected const int CannotWrite = 74;
 
@@ -50,7 +47,7 @@ public abstract class PostgresTest : IAsyncLifetime
     protected async Task<Server> Standby(params string[] flags)
     {
         var server = NotStarted(null, flags);
-        await server.StartAgain(Waits, Stop);
+        await server.StartWaiting(Stop);
         return server;
     }
 

@@ -84,7 +84,7 @@ public sealed class PostgresTroubleTests : PostgresTest
         Assert.Equal("old", (await Get(cutOff, "a", isSerializable: true))!.Value.ToStringUtf8());
         wire.Set(TcpProxy.Wire.Whole);
         Assert.Equal(CannotWrite, await cutOff.Ended("another leads", Stop));
-        await cutOff.StartAgain(Waits, Stop);
+        await cutOff.StartWaiting(Stop);
         await other.Kill(Stop);
         await Leads(cutOff);
         Assert.Equal("new", (await Get(cutOff, "a"))!.Value.ToStringUtf8());
@@ -114,7 +114,7 @@ public sealed class PostgresTroubleTests : PostgresTest
         var value = new string('v', 100_000);
         var leader = await Leader(flag);
         var behind = NotStarted(null, flag);
-        await behind.StartAgain(Waits, Stop);
+        await behind.StartWaiting(Stop);
         await Put(leader, "early", "1");
         await behind.Stop(Stop);
 

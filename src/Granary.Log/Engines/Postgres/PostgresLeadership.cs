@@ -88,16 +88,17 @@ public sealed partial class PostgresLeadership : IDisposable
                     var row = LeadershipRow.Read(connection, database);
                     if (seen is null || (row.Term, row.LeaderId, row.Beats) != (seen.Term, seen.LeaderId, seen.Beats))
                     {
-                        if (told != row.LeaderId && !row.IsReleased)
-                        {
-                            told = row.LeaderId;
-                            Log.Waits(logger, row.Holder, row.Term);
-                        }
-
                         (seen, seenAt) = (row, clock.GetTimestamp());
                     }
 
                     follow(connection, row);
+                    if (told != row.LeaderId && !row.IsReleased)
+                    {
+                        // Said when clients are passed on already.
+                        told = row.LeaderId;
+                        Log.Waits(logger, row.Holder, row.Term);
+                    }
+
                     var patience = row.LeaseTime > options.LeaseTime ? row.LeaseTime : options.LeaseTime;
                     var sentAt = clock.GetTimestamp();
                     if ((seen.IsReleased || clock.GetElapsedTime(seenAt, sentAt) > patience) && seen.TakeOver(connection, database, options) is { } taken)

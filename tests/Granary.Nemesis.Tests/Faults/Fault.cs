@@ -1,0 +1,35 @@
+namespace Granary.Nemesis.Tests.Faults;
+
+/// <summary>What befalls a group of servers.</summary>
+internal enum Fault
+{
+    /// <summary>SIGKILL for the leader.</summary>
+    LeaderKilled,
+
+    /// <summary>SIGKILL for one that waits.</summary>
+    WaitingKilled,
+
+    /// <summary>SIGTERM for the leader.</summary>
+    LeaderStopped,
+
+    /// <summary>SIGSTOP for the leader, and SIGCONT a while after.</summary>
+    LeaderPaused,
+
+    /// <summary>SIGSTOP for one that waits, and SIGCONT a while after.</summary>
+    WaitingPaused,
+
+    /// <summary>The leader's connections to the database are cut, and no other is let through for a while.</summary>
+    LeaderCutOff,
+
+    /// <summary>What the leader and the database send each other is lost for a while, and nobody is told.</summary>
+    LeaderUnheard,
+
+    /// <summary>The database gets what the leader sends; the answer is cut.</summary>
+    AnswersCut,
+
+    /// <summary>All processes of the database end at once, and it is started again.</summary>
+    DatabaseKilled,
+
+    /// <summary>SIGKILL for all, and all but one lose their data directories.</summary>
+    AllKilledAndWiped,
+}

@@ -1,0 +1,91 @@
+namespace Granary.Nemesis.Tests.Faults;
+
+/// <summary>Does random harm to a group of servers, one fault after the other, and has it mended after each.</summary>
+internal sealed class FaultInjector(ServerGroup group, Random random)
+{
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    private readonly Dictionary<Fault, int> _counts = [];
+
+    /// <summary>How often there was each fault.</summary>
+    public string Counts => string.Join(", ", _counts.OrderBy(static pair => pair.Key).Select(static pair => $"{pair.Key} {pair.Value}"));
+
+    /// <summary>One fault; returns when all servers run again.</summary>
+    public async Task Strike(CancellationToken cancellationToken)
+    {
+        Server? leader = null;
+        await Eventually.Holds("there is a leader", async () => (leader = await group.Leader(cancellationToken)) is not null, Generous, cancellationToken);
+        var waiting = group.Servers.Where(server => server != leader).ElementAt(random.Next(group.Servers.Count - 1));
+        var fault = (Fault)random.Next(Enum.GetValues<Fault>().Length);
+        _counts[fault] = _counts.GetValueOrDefault(fault) + 1;
+        switch (fault)
+        {
+            case Fault.LeaderKilled:
+                await leader!.Kill(cancellationToken);
+                await While(cancellationToken);
+                break;
+            case Fault.WaitingKilled:
+                await waiting.Kill(cancellationToken);
+                break;
+            case Fault.LeaderStopped:
+                await leader!.Stop(cancellationToken);
+                break;
+            case Fault.LeaderPaused:
+                await Pause(leader!, cancellationToken);
+                break;
+            case Fault.WaitingPaused:
+                await Pause(waiting, cancellationToken);
+                break;
+            case Fault.LeaderCutOff:
+                await Disturb(leader!, TcpProxy.Wire.Cut, cancellationToken);
+                break;
+            case Fault.LeaderUnheard:
+                await Disturb(leader!, TcpProxy.Wire.Silent, cancellationToken);
+                break;
+            case Fault.AnswersCut:
+                await Disturb(leader!, TcpProxy.Wire.CutAtAnswer, cancellationToken);
+                break;
+            case Fault.DatabaseKilled:
+                await group.Database.Kill(cancellationToken);
+                await While(cancellationToken);
+                await group.Database.StartAgain(cancellationToken);
+                break;
+            case Fault.AllKilledAndWiped:
+                var kept = group.Servers[random.Next(group.Servers.Count)];
+                foreach (var server in group.Servers)
+                {
+                    await server.Kill(cancellationToken);
+                    if (server != kept)
+                    {
+                        Directory.Delete(server.DataDirectory, recursive: true);
+                    }
+                }
+
+                break;
+            default:
+                throw new InvalidOperationException($"Nobody does {fault}.");
+        }
+
+        await group.Mend(cancellationToken);
+    }
+
+    private async Task Pause(Server server, CancellationToken cancellationToken)
+    {
+        Signals.Send(server.ProcessId, Signals.StandStill);
+        await While(cancellationToken);
+        Signals.Send(server.ProcessId, Signals.Continue);
+    }
+
+    private async Task Disturb(Server server, TcpProxy.Wire wire, CancellationToken cancellationToken)
+    {
+        group.WireOf(server).Set(wire);
+        await While(cancellationToken);
+
+        // What was lost in a silent wire is not sent again: its connections have to be seen to be dead.
+        group.WireOf(server).Set(TcpProxy.Wire.Cut);
+        group.WireOf(server).Set(TcpProxy.Wire.Whole);
+    }
+
+    // How long a fault lasts: shorter than a lease, or longer.
+    private Task While(CancellationToken cancellationToken) => Task.Delay(TimeSpan.FromMilliseconds(random.Next(2) == 0 ? random.Next(800) : random.Next(4000)), cancellationToken);
+}

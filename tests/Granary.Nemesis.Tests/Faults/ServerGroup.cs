@@ -1,0 +1,74 @@
+using System.Globalization;
+
+namespace Granary.Nemesis.Tests.Faults;
+
+/// <summary>Processes that share a log in a PostgreSQL of their own, each with a wire to it that can be cut.</summary>
+internal sealed class ServerGroup : IAsyncDisposable
+{
+    private readonly List<TcpProxy> _wires = [];
+    private readonly List<Server> _servers = [];
+
+    private ServerGroup(PostgresServer database) => Database = database;
+
+    public PostgresServer Database { get; }
+
+    public IReadOnlyList<Server> Servers => _servers;
+
+    public static async Task<ServerGroup> Start(int size, CancellationToken cancellationToken)
+    {
+        var group = new ServerGroup(await PostgresServer.Start(cancellationToken));
+        try
+        {
+            for (var i = 0; i < size; i++)
+            {
+                var wire = TcpProxy.To(group.Database.Port);
+                group._wires.Add(wire);
+                var server = Server.NotStarted(Product.Granary, "--engine=postgres", $"--postgres={group.Database.ConnectionString(wire.Port)}", "--log-level=info");
+                group._servers.Add(server);
+                await server.StartAnyway(cancellationToken);
+            }
+
+            return group;
+        }
+        catch
+        {
+            await group.DisposeAsync();
+            throw;
+        }
+    }
+
+    public TcpProxy WireOf(Server server) => _wires[_servers.IndexOf(server)];
+
+    /// <summary>The server that leads by what the database says, running or not; null when none of them does.</summary>
+    public async Task<Server?> Leader(CancellationToken cancellationToken)
+    {
+        var holder = (string?)await Database.Execute("SELECT holder FROM granary.leadership", cancellationToken);
+        return _servers.FirstOrDefault(server => server.IsRunning
+            && holder?.Contains(string.Create(CultureInfo.InvariantCulture, $"process {server.ProcessId})"), StringComparison.Ordinal) is true);
+    }
+
+    /// <summary>Starts those that do not run, as whoever looks after them would.</summary>
+    public async Task Mend(CancellationToken cancellationToken)
+    {
+        foreach (var server in _servers.Where(static server => !server.IsRunning))
+        {
+            await server.Kill(cancellationToken);
+            await server.StartAnyway(cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var server in _servers)
+        {
+            await server.DisposeAsync();
+        }
+
+        foreach (var wire in _wires)
+        {
+            await wire.DisposeAsync();
+        }
+
+        await Database.DisposeAsync();
+    }
+}

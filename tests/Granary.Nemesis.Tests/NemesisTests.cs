@@ -1,0 +1,68 @@
+using System.Globalization;
+using Granary.Nemesis.Tests.Faults;
+using Granary.Nemesis.Tests.Histories;
+
+namespace Granary.Nemesis.Tests;
+
+/// <summary>Random faults befall processes that share a log while clients are at work: every promise of the API is kept to those.</summary>
+public sealed class NemesisTests
+{
+    private const int Processes = 3;
+
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private static TimeSpan Duration => TimeSpan.FromSeconds(
+        int.TryParse(Environment.GetEnvironmentVariable("GRANARY_NEMESIS_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 300);
+
+    private static int Seed =>
+        int.TryParse(Environment.GetEnvironmentVariable("GRANARY_NEMESIS_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : Random.Shared.Next();
+
+    [Fact]
+    public async Task No_promise_is_broken_by_faults_of_processes_wires_and_the_database()
+    {
+        var seed = Seed;
+        var said = TestContext.Current.TestOutputHelper!;
+        said.WriteLine($"GRANARY_NEMESIS_SEED={seed}");
+        await using var group = await ServerGroup.Start(Processes, Stop);
+        var workload = new Workload(group.Servers, (ulong)seed);
+        var nemesis = new FaultInjector(group, new Random(seed));
+        using var ending = new CancellationTokenSource();
+        var working = workload.Run(ending.Token);
+        var deadline = DateTime.UtcNow + Duration;
+        try
+        {
+            while (DateTime.UtcNow < deadline)
+            {
+                await MustGoOn();
+                await nemesis.Strike(Stop);
+            }
+
+            await MustGoOn();
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            await working;
+        }
+
+        var history = await workload.Collect(Stop);
+        said.WriteLine($"{history.Calls.Count} calls, {workload.Answered} answered, {history.Log.Count} events; faults: {nemesis.Counts}");
+        var violations = HistoryChecker.Violations(history);
+        Assert.True(
+            violations.Count == 0,
+            $"seed {seed}, {violations.Count} violations:\n{string.Join('\n', violations.Take(20))}\n{string.Join('\n', group.Servers.Select(static server => $"== {server.Endpoint}\n{server.Log}"))}");
+
+        // Whatever has happened, it serves again.
+        async Task MustGoOn()
+        {
+            var before = workload.Answered;
+            await Eventually.Holds("calls are answered again", () => Task.FromResult(working.IsCompleted || workload.Answered > before + 200), Generous, Stop);
+            if (working.IsCompleted)
+            {
+                await working;
+            }
+        }
+    }
+}
