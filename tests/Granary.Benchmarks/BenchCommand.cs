@@ -19,6 +19,7 @@ internal static class BenchCommand
         CompareCommand.CreateLease(),
         CompareCommand.CreateDeletion(),
         CompareCommand.CreateSecurity(),
+        CompareCommand.CreateFailover(),
         CompareCommand.CreateLateness(),
         MicroCommand.Create(),
     };

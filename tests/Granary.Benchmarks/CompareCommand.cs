@@ -72,6 +72,13 @@ internal static class CompareCommand
             new SecurityComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(parsed.GetValue(only), cancellationToken));
     }
 
+    public static Command CreateFailover()
+    {
+        var kills = new Option<int>("--kills") { Description = "How often the leader is killed.", DefaultValueFactory = _ => 20 };
+        return Create("failover", "How long clients wait when the leader is killed: three members of etcd beside three processes with a log in PostgreSQL.", [kills], (parsed, quick, cancellationToken) =>
+            new FailoverComparison(quick ? Math.Min(4, parsed.GetValue(kills)) : parsed.GetValue(kills), Console.Out).Run(cancellationToken));
+    }
+
     public static Command CreateLateness()
     {
         var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };

@@ -26,34 +26,50 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>How to reach it, at its own port or by way of another.</summary>
     public string ConnectionString(int? port = null) => $"Host=127.0.0.1;Port={port ?? Port};Username=granary;Database=postgres";
 
-    public static async Task<PostgresServer> Start(CancellationToken cancellationToken)
+    public static Task<PostgresServer> Start(CancellationToken cancellationToken) => Make(async made =>
     {
-        var folder = await Repository.Tool("get-postgres", cancellationToken);
-        var home = Directory.CreateTempSubdirectory("granary-postgres-").FullName;
-        var server = new PostgresServer(folder, home);
-        try
-        {
-            if (Environment.IsPrivilegedProcess)
-            {
-                Require(await Tool.End(Tool.Start("chown", ["nobody", home]), cancellationToken));
-            }
+        await made.Require("initdb", ["-D", made.DataDirectory, "-U", "granary", "-A", "trust", "--no-instructions", "-E", "UTF8", "--locale", "C"], cancellationToken);
+        await made.StartAgain(cancellationToken);
+    });
 
-            Require(await Tool.End(
-                server.Run("initdb", ["-D", server.DataDirectory, "-U", "granary", "-A", "trust", "--no-instructions", "-E", "UTF8", "--locale", "C"]), cancellationToken));
-            await server.StartAgain(cancellationToken);
-            return server;
-        }
-        catch
+    /// <summary>
+    /// Starts another that has all of this one and follows it. From then on this one acknowledges nothing that the other has not on its disk.
+    /// This one is away for a moment.
+    /// </summary>
+    public async Task<PostgresServer> StartSynchronousStandby(CancellationToken cancellationToken)
+    {
+        // PostgreSQL's own program for a copy of one that runs is not there wherever its server is.
+        await Kill(cancellationToken);
+        var standby = await Make(async made =>
         {
-            await server.DisposeAsync();
-            throw;
+            await made.Require("cp", ["-R", DataDirectory, made.DataDirectory], cancellationToken);
+            await made.Require("touch", [Path.Combine(made.DataDirectory, "standby.signal")], cancellationToken);
+            await StartAgain(cancellationToken);
+            await made.StartAgain(cancellationToken, "-c", $"primary_conninfo=host=127.0.0.1 port={Port} user=granary");
+        });
+        await Execute("ALTER SYSTEM SET synchronous_standby_names = '*'", cancellationToken);
+        await Execute("SELECT pg_reload_conf()", cancellationToken);
+        await Eventually.Holds(
+            "the standby is synchronous",
+            async () => await Execute("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'", cancellationToken) is 1L,
+            Deadline,
+            cancellationToken);
+        return standby;
+    }
+
+    /// <summary>Makes a standby the primary.</summary>
+    public async Task Promote(CancellationToken cancellationToken)
+    {
+        if (await Execute("SELECT pg_promote()", cancellationToken) is not true)
+        {
+            throw new InvalidOperationException("PostgreSQL was not promoted.");
         }
     }
 
     /// <summary>Starts it, and waits until it takes statements.</summary>
-    public async Task StartAgain(CancellationToken cancellationToken)
+    public async Task StartAgain(CancellationToken cancellationToken, params string[] settings)
     {
-        _process = Run("postgres", ["-D", DataDirectory, "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-k", ""]);
+        _process = Run("postgres", ["-D", DataDirectory, "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-k", "", .. settings]);
         _process.OutputDataReceived += static (_, _) => { };
         _process.ErrorDataReceived += static (_, _) => { };
         _process.BeginOutputReadLine();
@@ -107,11 +123,34 @@ public sealed class PostgresServer : IAsyncDisposable
         Directory.Delete(_home, recursive: true);
     }
 
+    private static async Task<PostgresServer> Make(Func<PostgresServer, Task> starting)
+    {
+        var server = new PostgresServer(await Repository.Tool("get-postgres", CancellationToken.None), Directory.CreateTempSubdirectory("granary-postgres-").FullName);
+        try
+        {
+            if (Environment.IsPrivilegedProcess)
+            {
+                Require(await Tool.End(Tool.Start("chown", ["nobody", server._home]), CancellationToken.None));
+            }
+
+            await starting(server);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task Require(string program, string[] arguments, CancellationToken cancellationToken) =>
+        Require(await Tool.End(Run(program, arguments), cancellationToken));
+
     private Process Run(string program, string[] arguments)
     {
-        var path = Path.Combine(_folder, program);
+        var path = Path.Combine(_folder, program) is var own && File.Exists(own) ? own : program;
         return Environment.IsPrivilegedProcess
-            ? Tool.Start("setpriv", ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig", "KILL", path, .. arguments])
+            ? LastingThread.Run(() => Tool.Start("setpriv", ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig", "KILL", path, .. arguments]))
             : Tool.Start(path, arguments);
     }
 

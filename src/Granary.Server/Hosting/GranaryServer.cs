@@ -86,7 +86,8 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         ServerOptions options, ITokens tokens, ServerTls? tls, StandbyPorts standby, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         // The two take about as long and use different parts of the machine.
-        var opening = Task.Run(() => OpenStorage(options, standby.LeaderIs, loggers, cancellationToken), cancellationToken);
+        var rehearsal = new Lazy<Task>(() => Rehearse(options, loggers, cancellationToken));
+        var opening = Task.Run(() => OpenStorage(options, LeaderIs, loggers, cancellationToken), cancellationToken);
         var builder = WebComposition.Prepare(options);
         var storage = await opening;
         builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = address =>
@@ -144,6 +145,12 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         Log.Ready(logger);
         return server;
+
+        void LeaderIs(IReadOnlyList<string> clientUrls)
+        {
+            standby.LeaderIs(clientUrls);
+            _ = rehearsal.Value;
+        }
     }
 
     /// <summary>Stops accepting, finishes what is in flight for as long as the shutdown may take, then closes the storage.</summary>
@@ -162,6 +169,19 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         }
 
         _loggers.Dispose();
+    }
+
+    private static async Task Rehearse(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Run(() => Rehearsal.Run(options, cancellationToken), cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            // The real start takes longer then.
+            Log.NotRehearsed(loggers.CreateLogger("Granary"), exception);
+        }
     }
 
     private static bool UsesTls(ServerOptions options) => options.AllListenUrls.Any(static url => url.IsSecure);
@@ -200,6 +220,9 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         [LoggerMessage(3, LogLevel.Information, "ready to serve client requests")]
         public static partial void Ready(ILogger logger);
+
+        [LoggerMessage(6, LogLevel.Debug, "the start could not be rehearsed")]
+        public static partial void NotRehearsed(ILogger logger, Exception exception);
 
         [LoggerMessage(4, LogLevel.Information, "stopped: all calls finished or ended, all data on disk")]
         public static partial void Stopped(ILogger logger);

@@ -51,9 +51,13 @@ public abstract class PostgresTest : IAsyncLifetime
         return server;
     }
 
-    protected Server NotStarted(int? port, params string[] flags)
+    protected Server NotStarted(int? port, params string[] flags) => Over(Database.ConnectionString(port), flags);
+
+    /// <param name="connection">How it reaches its database.</param>
+    /// <param name="flags">Its other flags.</param>
+    protected Server Over(string connection, params string[] flags)
     {
-        var server = Server.NotStarted(Product.Granary, ["--engine=postgres", $"--postgres={Database.ConnectionString(port)}", .. flags]);
+        var server = Server.NotStarted(Product.Granary, ["--engine=postgres", $"--postgres={connection}", .. flags]);
         _servers.Add(server);
         return server;
     }

@@ -1,7 +1,7 @@
 namespace Granary.Nemesis.Tests.Faults;
 
 /// <summary>Does random harm to a group of servers, one fault after the other, and has it mended after each.</summary>
-internal sealed class FaultInjector(ServerGroup group, Random random)
+internal sealed class FaultInjector(PostgresGroup group, Random random)
 {
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 

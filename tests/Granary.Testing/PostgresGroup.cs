@@ -1,22 +1,22 @@
 using System.Globalization;
 
-namespace Granary.Nemesis.Tests.Faults;
+namespace Granary.Testing;
 
 /// <summary>Processes that share a log in a PostgreSQL of their own, each with a wire to it that can be cut.</summary>
-internal sealed class ServerGroup : IAsyncDisposable
+public sealed class PostgresGroup : IAsyncDisposable
 {
     private readonly List<TcpProxy> _wires = [];
     private readonly List<Server> _servers = [];
 
-    private ServerGroup(PostgresServer database) => Database = database;
+    private PostgresGroup(PostgresServer database) => Database = database;
 
     public PostgresServer Database { get; }
 
     public IReadOnlyList<Server> Servers => _servers;
 
-    public static async Task<ServerGroup> Start(int size, CancellationToken cancellationToken)
+    public static async Task<PostgresGroup> Start(int size, CancellationToken cancellationToken)
     {
-        var group = new ServerGroup(await PostgresServer.Start(cancellationToken));
+        var group = new PostgresGroup(await PostgresServer.Start(cancellationToken));
         try
         {
             for (var i = 0; i < size; i++)
