@@ -14,7 +14,7 @@ public sealed class NemesisTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     private static TimeSpan Duration => TimeSpan.FromSeconds(
-        int.TryParse(Environment.GetEnvironmentVariable("GRANARY_NEMESIS_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 300);
+        int.TryParse(Environment.GetEnvironmentVariable("GRANARY_NEMESIS_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 600);
 
     private static int Seed =>
         int.TryParse(Environment.GetEnvironmentVariable("GRANARY_NEMESIS_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : Random.Shared.Next();

@@ -14,6 +14,9 @@ public sealed partial class PostgresLeadership : IDisposable
     // Clocks go at different speeds, but not by so much.
     private const double Margin = 0.9;
 
+    // The least that the system's waits can tell apart.
+    private static readonly TimeSpan Instant = TimeSpan.FromMilliseconds(1);
+
     private static readonly TimeSpan ComplaintInterval = TimeSpan.FromSeconds(5);
 
     private readonly PostgresDatabase _database;
@@ -99,9 +102,8 @@ public sealed partial class PostgresLeadership : IDisposable
                         Log.Waits(logger, row.Holder, row.Term);
                     }
 
-                    var patience = row.LeaseTime > options.LeaseTime ? row.LeaseTime : options.LeaseTime;
                     var sentAt = clock.GetTimestamp();
-                    if ((seen.IsReleased || clock.GetElapsedTime(seenAt, sentAt) > patience) && seen.TakeOver(connection, database, options) is { } taken)
+                    if ((seen.IsReleased || clock.GetElapsedTime(seenAt, sentAt) > Patience(row)) && seen.TakeOver(connection, database, options) is { } taken)
                     {
                         return new PostgresLeadership(database, options, clock, logger, taken, sentAt);
                     }
@@ -118,13 +120,22 @@ public sealed partial class PostgresLeadership : IDisposable
                     }
                 }
 
-                cancellationToken.WaitHandle.WaitOne(options.HeartbeatInterval);
+                cancellationToken.WaitHandle.WaitOne(Pause());
             }
         }
         finally
         {
             connection?.Dispose();
         }
+
+        // Until the next sign of life is due, or until there should have been one for too long.
+        TimeSpan Pause()
+        {
+            var left = seen is null ? options.HeartbeatInterval : Patience(seen) - clock.GetElapsedTime(seenAt) + Instant;
+            return left > Instant && left < options.HeartbeatInterval ? left : options.HeartbeatInterval;
+        }
+
+        TimeSpan Patience(LeadershipRow row) => row.LeaseTime > options.LeaseTime ? row.LeaseTime : options.LeaseTime;
     }
 
     /// <summary>Tells that the database cannot be reached for the moment.</summary>
