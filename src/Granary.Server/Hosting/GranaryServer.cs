@@ -86,7 +86,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         ServerOptions options, ITokens tokens, ServerTls? tls, StandbyPorts standby, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         // The two take about as long and use different parts of the machine.
-        var rehearsal = new Lazy<Task>(() => Rehearse(options, loggers, cancellationToken));
+        var rehearsal = new Lazy<Task>(() => Rehearse(loggers, cancellationToken));
         var opening = Task.Run(() => OpenStorage(options, LeaderIs, loggers, cancellationToken), cancellationToken);
         var builder = WebComposition.Prepare(options);
         var storage = await opening;
@@ -171,11 +171,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         _loggers.Dispose();
     }
 
-    private static async Task Rehearse(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    private static async Task Rehearse(ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         try
         {
-            await Task.Run(() => Rehearsal.Run(options, cancellationToken), cancellationToken);
+            await Task.Run(() => Rehearsal.Run(cancellationToken), cancellationToken);
         }
         catch (Exception exception)
         {

@@ -16,7 +16,7 @@ namespace Granary.Server.Hosting;
 internal static class Rehearsal
 {
     /// <exception cref="Exception">It did not work, which says nothing of the real start.</exception>
-    public static async Task Run(ServerOptions real, CancellationToken cancellationToken)
+    public static async Task Run(CancellationToken cancellationToken)
     {
         var place = Directory.CreateTempSubdirectory("granary-rehearsal-");
         try
@@ -28,7 +28,6 @@ internal static class Rehearsal
                 DataDirectory = place.FullName,
                 ListenClientUrls = [ListenUrl.Parse("unix://" + socket)],
                 LogLevel = LogLevel.None,
-                MaxConnections = real.MaxConnections,
             };
             using var storage = await Storage.Open(options, static _ => { }, NullLoggerFactory.Instance, cancellationToken);
             var builder = WebComposition.Prepare(options);

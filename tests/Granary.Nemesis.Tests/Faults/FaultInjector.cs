@@ -28,7 +28,11 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
                 await waiting.Kill(cancellationToken);
                 break;
             case Fault.LeaderStopped:
-                await leader!.Stop(cancellationToken);
+                if (Signals.TrySend(leader!.ProcessId, Signals.Terminate))
+                {
+                    await leader.Ended("SIGTERM", cancellationToken);
+                }
+
                 break;
             case Fault.LeaderPaused:
                 await Pause(leader!, cancellationToken);
@@ -71,9 +75,12 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
 
     private async Task Pause(Server server, CancellationToken cancellationToken)
     {
-        Signals.Send(server.ProcessId, Signals.StandStill);
-        await While(cancellationToken);
-        Signals.Send(server.ProcessId, Signals.Continue);
+        // Whoever leads no more ends by itself, which may be now.
+        if (Signals.TrySend(server.ProcessId, Signals.StandStill))
+        {
+            await While(cancellationToken);
+            Signals.TrySend(server.ProcessId, Signals.Continue);
+        }
     }
 
     private async Task Disturb(Server server, TcpProxy.Wire wire, CancellationToken cancellationToken)
