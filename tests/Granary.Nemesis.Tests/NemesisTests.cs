@@ -26,7 +26,7 @@ public sealed class NemesisTests
         var said = TestContext.Current.TestOutputHelper!;
         said.WriteLine($"GRANARY_NEMESIS_SEED={seed}");
         await using var group = await PostgresGroup.Start(Processes, Stop);
-        var workload = new Workload(group.Servers, (ulong)seed);
+        var workload = new Workload(group.Servers, seed);
         var nemesis = new FaultInjector(group, new Random(seed));
         using var ending = new CancellationTokenSource();
         var working = workload.Run(ending.Token);

@@ -105,6 +105,7 @@ internal sealed class Storage : IDisposable
         Replica? replica = null;
         PostgresEngine? postgres = null;
         IRecordLog? records = null;
+        var verification = Task.CompletedTask;
         try
         {
             held = DirectoryLock.Take(directory.Path);
@@ -112,7 +113,7 @@ internal sealed class Storage : IDisposable
             var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, CompactsAtOnce = false });
             postgres?.Seed(store, cancellationToken);
             replica = new Replica(store);
-            var verification = Verify(store, cancellationToken);
+            verification = Verify(store, cancellationToken);
             var replay = new Replaying(replica);
             var place = directory.Path;
             if (postgres is not null)
@@ -146,6 +147,8 @@ internal sealed class Storage : IDisposable
         }
         catch
         {
+            // A process that ends while the store is at work is ended by a fault in native code.
+            await verification.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             postgres?.Quiesce(TimeSpan.Zero);
             records?.Dispose();
             replica?.Dispose();

@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Google.Protobuf;
+using Granary.Nemesis.Tests.Histories;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Granary.Nemesis.Tests;
+
+/// <summary>What a history speaks of, as calls of the API.</summary>
+internal sealed class Requests
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
+
+    // Leases that were asked for once: the next time they are renewed.
+    private readonly ConcurrentDictionary<long, byte> _granted = new();
+
+    private static ByteString Zero { get; } = ByteString.CopyFrom(0);
+
+    public static RangeRequest Everything() => new() { Key = Zero, RangeEnd = Zero };
+
+    public static List<Pair> Pairs(RangeResponse response) =>
+        [.. response.Kvs.Select(static pair => new Pair(pair.Key.ToStringUtf8(), pair.Value.ToStringUtf8(), pair.ModRevision))];
+
+    /// <exception cref="RpcException">There is no answer; what was asked may be done or not.</exception>
+    public async Task<Answer> Ask(GrpcChannel channel, Operation operation)
+    {
+        var kv = new KV.KVClient(channel);
+        var deadline = DateTime.UtcNow + Deadline;
+        switch (operation)
+        {
+            case Operation.Write { Keys.Count: 1, IfModRevision: null, Lease: 0 } write:
+                var put = await kv.PutAsync(new PutRequest { Key = Bytes(write.Keys[0]), Value = Bytes(write.Value) }, deadline: deadline);
+                return new Answer(put.Header.Revision, HasSucceeded: true, []);
+            case Operation.Write write:
+                var txn = new TxnRequest();
+                txn.Success.AddRange(write.Keys.Select(key =>
+                    new RequestOp { RequestPut = new PutRequest { Key = Bytes(key), Value = Bytes(write.Value), Lease = write.Lease } }));
+                if (write.IfModRevision is { } revision)
+                {
+                    txn.Compare.Add(new Compare { Key = Bytes(write.Keys[0]), Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal, ModRevision = revision });
+                }
+
+                var done = await kv.TxnAsync(txn, deadline: deadline);
+                return new Answer(done.Header.Revision, done.Succeeded, []);
+            case Operation.Delete delete:
+                var deleted = await kv.DeleteRangeAsync(new DeleteRangeRequest { Key = Bytes(delete.Key) }, deadline: deadline);
+                return new Answer(deleted.Header.Revision, deleted.Deleted > 0, []);
+            case Operation.Read read:
+                var range = read.Key is null ? Everything() : new RangeRequest { Key = Bytes(read.Key) };
+                range.Serializable = read.IsSerializable;
+                var found = await kv.RangeAsync(range, deadline: deadline);
+                return new Answer(found.Header.Revision, HasSucceeded: true, Pairs(found));
+            case Operation.Renew renew when _granted.TryAdd(renew.Lease, 0):
+                var granted = await new Lease.LeaseClient(channel).LeaseGrantAsync(
+                    new LeaseGrantRequest { ID = renew.Lease, TTL = (long)renew.Ttl.TotalSeconds }, deadline: deadline);
+                return new Answer(granted.Header.Revision, HasSucceeded: true, []);
+            case Operation.Renew renew:
+                using (var renewal = new Lease.LeaseClient(channel).LeaseKeepAlive(deadline: deadline))
+                {
+                    await renewal.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = renew.Lease });
+                    await renewal.ResponseStream.MoveNext(CancellationToken.None);
+                    return new Answer(renewal.ResponseStream.Current.Header.Revision, renewal.ResponseStream.Current.TTL > 0, []);
+                }
+
+            default:
+                throw new InvalidOperationException($"Nobody asks for {operation}.");
+        }
+    }
+
+    /// <summary>The events of all keys from a revision on, a response at a time.</summary>
+    /// <exception cref="RpcException">The stream has ended.</exception>
+    public static async IAsyncEnumerable<IReadOnlyList<Change>> Watch(
+        GrpcChannel channel, long start, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var watch = new Watch.WatchClient(channel).Watch(cancellationToken: cancellationToken);
+        await watch.RequestStream.WriteAsync(
+            new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Zero, RangeEnd = Zero, StartRevision = start, PrevKv = true } }, cancellationToken);
+        while (await watch.ResponseStream.MoveNext(cancellationToken))
+        {
+            var response = watch.ResponseStream.Current;
+            if (response.Canceled)
+            {
+                throw new InvalidOperationException($"A watch was canceled: {response}");
+            }
+
+            if (response.Events.Count > 0)
+            {
+                yield return [.. response.Events.Select(static told => new Change(
+                    told.Kv.ModRevision,
+                    told.Kv.Key.ToStringUtf8(),
+                    told.Type == Event.Types.EventType.Delete ? null : told.Kv.Value.ToStringUtf8(),
+                    told.PrevKv?.Value.ToStringUtf8()))];
+            }
+        }
+    }
+
+    private static ByteString Bytes(string text) => ByteString.CopyFromUtf8(text);
+}
