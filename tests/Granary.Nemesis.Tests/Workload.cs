@@ -60,8 +60,9 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
         List<Change> log = [];
         await foreach (var response in Requests.Watch(channel, 1, cancellationToken))
         {
-            log.AddRange(response);
-            if (log[^1].Revision >= all.Header.Revision)
+            // A lease may have ended since.
+            log.AddRange(response.Where(change => change.Revision <= all.Header.Revision));
+            if (response[^1].Revision >= all.Header.Revision)
             {
                 break;
             }
