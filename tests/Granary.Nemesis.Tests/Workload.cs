@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Granary.Nemesis.Tests.Histories;
 using Grpc.Core;
-using Grpc.Net.Client;
 
 namespace Granary.Nemesis.Tests;
 
@@ -74,8 +73,7 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
     private async Task Call(int client, CancellationToken ending)
     {
         var random = new Random(unchecked(seed + 1 + client));
-        var target = client;
-        var channel = Channels.To(servers[target % servers.Count].Address);
+        using var server = new RovingChannel(servers, client);
         var lease = 0L;
         var number = 0;
         Dictionary<string, long> known = [];
@@ -85,7 +83,7 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
             var start = Now;
             try
             {
-                var answer = await _requests.Ask(channel, operation);
+                var answer = await _requests.Ask(server.Channel, operation);
                 _calls.Add(new Call(client, operation, start, Now, answer));
                 Interlocked.Increment(ref _answered);
                 Learn(operation, answer);
@@ -95,14 +93,10 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
             {
                 _calls.Add(new Call(client, operation, start, TimeSpan.MaxValue, Answer: null));
                 lease = 0;
-                target++;
-                channel.Dispose();
-                channel = Channels.To(servers[target % servers.Count].Address);
+                server.MoveOn();
                 await Task.Delay(LongBreath, CancellationToken.None);
             }
         }
-
-        channel.Dispose();
 
         Operation Next()
         {
@@ -157,12 +151,12 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
     private async Task Observe(int watcher, CancellationToken ending)
     {
         List<IReadOnlyList<Change>> responses = [];
-        for (var target = watcher; !ending.IsCancellationRequested; target++)
+        using var server = new RovingChannel(servers, watcher);
+        for (; !ending.IsCancellationRequested; server.MoveOn())
         {
-            using var channel = Channels.To(servers[target % servers.Count].Address);
             try
             {
-                await foreach (var response in Requests.Watch(channel, responses.Count == 0 ? 1 : responses[^1][^1].Revision + 1, ending))
+                await foreach (var response in Requests.Watch(server.Channel, responses.Count == 0 ? 1 : responses[^1][^1].Revision + 1, ending))
                 {
                     responses.Add(response);
                     Volatile.Write(ref _told[watcher], response[^1].Revision);

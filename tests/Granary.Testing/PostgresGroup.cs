@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Granary.Testing;
 
 /// <summary>Processes that share a log in a PostgreSQL of their own, each with a wire to it that can be cut.</summary>
@@ -23,7 +21,7 @@ public sealed class PostgresGroup : IAsyncDisposable
             {
                 var wire = TcpProxy.To(group.Database.Port);
                 group._wires.Add(wire);
-                var server = Server.NotStarted(Product.Granary, "--engine=postgres", $"--postgres={group.Database.ConnectionString(wire.Port)}", "--log-level=info");
+                var server = Server.NotStarted(Product.Granary, "--engine=postgres", $"--postgres={group.Database.ConnectionString(wire.Port)}");
                 group._servers.Add(server);
                 await server.StartAnyway(cancellationToken);
             }
@@ -39,12 +37,18 @@ public sealed class PostgresGroup : IAsyncDisposable
 
     public TcpProxy WireOf(Server server) => _wires[_servers.IndexOf(server)];
 
-    /// <summary>The server that leads by what the database says, running or not; null when none of them does.</summary>
+    /// <summary>The server that runs and leads by what the database says; null when none of them does.</summary>
     public async Task<Server?> Leader(CancellationToken cancellationToken)
     {
-        var holder = (string?)await Database.Execute("SELECT holder FROM granary.leadership", cancellationToken);
-        return _servers.FirstOrDefault(server => server.IsRunning
-            && holder?.Contains(string.Create(CultureInfo.InvariantCulture, $"process {server.ProcessId})"), StringComparison.Ordinal) is true);
+        foreach (var server in _servers)
+        {
+            if (await Database.IsLedBy(server, cancellationToken))
+            {
+                return server;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Starts those that do not run, as whoever looks after them would.</summary>

@@ -26,11 +26,13 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>How to reach it, at its own port or by way of another.</summary>
     public string ConnectionString(int? port = null) => $"Host=127.0.0.1;Port={port ?? Port};Username=granary;Database=postgres";
 
-    public static Task<PostgresServer> Start(CancellationToken cancellationToken) => Make(async made =>
-    {
-        await made.Require("initdb", ["-D", made.DataDirectory, "-U", "granary", "-A", "trust", "--no-instructions", "-E", "UTF8", "--locale", "C"], cancellationToken);
-        await made.StartAgain(cancellationToken);
-    });
+    public static Task<PostgresServer> Start(CancellationToken cancellationToken) => Make(
+        async made =>
+        {
+            await made.Require("initdb", ["-D", made.DataDirectory, "-U", "granary", "-A", "trust", "--no-instructions", "-E", "UTF8", "--locale", "C"], cancellationToken);
+            await made.StartAgain(cancellationToken);
+        },
+        cancellationToken);
 
     /// <summary>
     /// Starts another that has all of this one and follows it. From then on this one acknowledges nothing that the other has not on its disk.
@@ -40,13 +42,15 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         // PostgreSQL's own program for a copy of one that runs is not there wherever its server is.
         await Kill(cancellationToken);
-        var standby = await Make(async made =>
-        {
-            await made.Require("cp", ["-R", DataDirectory, made.DataDirectory], cancellationToken);
-            await made.Require("touch", [Path.Combine(made.DataDirectory, "standby.signal")], cancellationToken);
-            await StartAgain(cancellationToken);
-            await made.StartAgain(cancellationToken, "-c", $"primary_conninfo=host=127.0.0.1 port={Port} user=granary");
-        });
+        var standby = await Make(
+            async made =>
+            {
+                await made.Require("cp", ["-R", DataDirectory, made.DataDirectory], cancellationToken);
+                await made.Require("touch", [Path.Combine(made.DataDirectory, "standby.signal")], cancellationToken);
+                await StartAgain(cancellationToken);
+                await made.StartAgain(cancellationToken, "-c", $"primary_conninfo=host=127.0.0.1 port={Port} user=granary");
+            },
+            cancellationToken);
         await Execute("ALTER SYSTEM SET synchronous_standby_names = '*'", cancellationToken);
         await Execute("SELECT pg_reload_conf()", cancellationToken);
         await Eventually.Holds(
@@ -108,6 +112,12 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether a process leads by what is written here; false when it does not run.</summary>
+    public async Task<bool> IsLedBy(Server server, CancellationToken cancellationToken) =>
+        server.IsRunning
+        && ((string?)await Execute("SELECT holder FROM granary.leadership", cancellationToken))
+            ?.Contains(string.Create(CultureInfo.InvariantCulture, $"process {server.ProcessId})"), StringComparison.Ordinal) is true;
+
     /// <summary>Runs a statement; returns its first value.</summary>
     public async Task<object?> Execute(string sql, CancellationToken cancellationToken)
     {
@@ -123,14 +133,14 @@ public sealed class PostgresServer : IAsyncDisposable
         Directory.Delete(_home, recursive: true);
     }
 
-    private static async Task<PostgresServer> Make(Func<PostgresServer, Task> starting)
+    private static async Task<PostgresServer> Make(Func<PostgresServer, Task> starting, CancellationToken cancellationToken)
     {
-        var server = new PostgresServer(await Repository.Tool("get-postgres", CancellationToken.None), Directory.CreateTempSubdirectory("granary-postgres-").FullName);
+        var server = new PostgresServer(await Repository.Tool("get-postgres", cancellationToken), Directory.CreateTempSubdirectory("granary-postgres-").FullName);
         try
         {
             if (Environment.IsPrivilegedProcess)
             {
-                Require(await Tool.End(Tool.Start("chown", ["nobody", server._home]), CancellationToken.None));
+                Require(await Tool.End(Tool.Start("chown", ["nobody", server._home]), cancellationToken));
             }
 
             await starting(server);

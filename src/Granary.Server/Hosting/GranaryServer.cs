@@ -25,10 +25,10 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
     private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app, StandbyPorts standby)
     {
-        _standby = standby;
         _loggers = loggers;
         _storage = storage;
         _app = app;
+        _standby = standby;
     }
 
     public IServiceProvider Services => _app.Services;

@@ -21,7 +21,7 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
     private readonly ConcurrentDictionary<Socket, byte> _open = new();
     private readonly CancellationTokenSource _ending = new();
     private readonly List<Task> _accepting = [];
-    private readonly ConcurrentBag<(Socket Client, EndPoint Address)> _left = [];
+    private readonly ConcurrentBag<Socket> _left = [];
     private volatile Uri[] _leader = [];
 
     /// <summary>Where the leader serves clients. From the first time on connections are taken.</summary>
@@ -53,7 +53,8 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
             return null;
         }
 
-        foreach (var (client, _) in _left.Where(left => left.Address.Equals(address)))
+        // All of the sockets listen, served or not yet.
+        while (_left.TryTake(out var client))
         {
             _ = PassOnToSelf(client);
         }
@@ -64,7 +65,7 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
     public void Dispose()
     {
         End();
-        foreach (var socket in _sockets.Values.Concat(_left.Select(static left => left.Client)).Concat(_open.Keys))
+        foreach (var socket in _sockets.Values.Concat(_left).Concat(_open.Keys))
         {
             socket.Dispose();
         }
@@ -93,7 +94,7 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
                 throw new SettingsException($"cannot listen on {url}: {exception.Message}");
             }
 
-            _accepting.Add(Accept(socket, url.EndPoint, url.IsSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp));
+            _accepting.Add(Accept(socket, url.IsSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp));
             Log.PassesOn(logger, url.Text);
         }
     }
@@ -113,7 +114,7 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
         }
     }
 
-    private async Task Accept(Socket socket, EndPoint address, string scheme)
+    private async Task Accept(Socket socket, string scheme)
     {
         Socket? client = null;
         while (!_ending.IsCancellationRequested)
@@ -140,7 +141,7 @@ internal sealed partial class StandbyPorts(ServerOptions options, ILogger<Standb
 
         if (client is not null)
         {
-            _left.Add((client, address));
+            _left.Add(client);
         }
     }
 

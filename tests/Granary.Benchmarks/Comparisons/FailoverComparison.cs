@@ -122,15 +122,14 @@ internal sealed class FailoverComparison(int kills, TextWriter output)
 
         public async Task Run(CancellationToken ending)
         {
-            var target = number;
-            var channel = Channels.To(servers[target % servers.Count].Address);
+            using var server = new RovingChannel(servers, number);
             var last = Stopwatch.GetTimestamp();
             var request = new PutRequest { Key = ByteString.CopyFromUtf8($"client-{number}") };
             while (!ending.IsCancellationRequested)
             {
                 try
                 {
-                    await new KV.KVClient(channel).PutAsync(request, deadline: DateTime.UtcNow + CallDeadline, cancellationToken: CancellationToken.None);
+                    await new KV.KVClient(server.Channel).PutAsync(request, deadline: DateTime.UtcNow + CallDeadline, cancellationToken: CancellationToken.None);
                     var silence = Stopwatch.GetElapsedTime(last).Ticks;
                     last = Stopwatch.GetTimestamp();
                     if (silence > Interlocked.Read(ref _longest))
@@ -142,13 +141,10 @@ internal sealed class FailoverComparison(int kills, TextWriter output)
                 }
                 catch (RpcException)
                 {
-                    channel.Dispose();
-                    channel = Channels.To(servers[++target % servers.Count].Address);
+                    server.MoveOn();
                     await Task.Delay(Breath, CancellationToken.None);
                 }
             }
-
-            channel.Dispose();
         }
     }
 }

@@ -70,8 +70,7 @@ public abstract class PostgresTest : IAsyncLifetime
             try
             {
                 // Whoever waits passes on what it is asked: that it answers says nothing.
-                var holder = (string)(await Database.Execute("SELECT holder FROM granary.leadership", Stop))!;
-                return holder.Contains($"process {server.ProcessId})", StringComparison.Ordinal) && await Get(server, "leads") is null;
+                return await Database.IsLedBy(server, Stop) && await Get(server, "leads") is null;
             }
             catch (RpcException)
             {

@@ -56,5 +56,5 @@ internal sealed record Change(long Revision, string Key, string? Value, string? 
 
 /// <param name="Name">For people.</param>
 /// <param name="Start">The revision it watched all keys from.</param>
-/// <param name="Responses">The events as they came.</param>
+/// <param name="Responses">The events as they came; none is empty.</param>
 internal sealed record Watcher(string Name, long Start, IReadOnlyList<IReadOnlyList<Change>> Responses);
