@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Log.Commits;
 using Granary.Grains.Hosting;
 using Granary.Protos;
 using Granary.Testing;
@@ -67,7 +68,7 @@ public sealed class AutoCompactionTests
     }
 
     private static AutoCompaction Start(InProcessServer server, TimeProvider clock, AutoCompactionOptions options) =>
-        new(server.Replica, server.Services.GetRequiredService<IGrainFactory>(), options, clock, NullLogger<AutoCompaction>.Instance);
+        new(server.Replica, server.Services.GetRequiredService<ILeadership>(), server.Services.GetRequiredService<IGrainFactory>(), options, clock, NullLogger<AutoCompaction>.Instance);
 
     private static Task Compacted(InProcessServer server, long revision) => Eventually.Holds(
         $"it is compacted to {revision}", () => Task.FromResult(server.Replica.State.CompactedRevision == revision), Generous, Stop);

@@ -167,8 +167,9 @@ public sealed partial class SettingsTests : IDisposable
 
     [Theory]
     [InlineData("client-transport-security:\n  cert-file: server.crt", "--cert-file and --key-file belong together")]
+    [InlineData("peer-transport-security:\n  tls: true", "there is no setting \"peer-tls\"")]
     [InlineData("client-transport-security:\n  tls: true", "there is no setting \"tls\"")]
-    [InlineData("peer-transport-security:\n  allowed-cn: [a, b]", "peer-transport-security.allowed-cn: asks for TLS between members")]
+    [InlineData("peer-transport-security:\n  allowed-cn: [a, b]", "asks for TLS between members")]
     [InlineData("discovery-config:\n  endpoints: [http://10.0.0.1:2379]", "discovery-config.endpoints: asks others")]
     [InlineData("discovery-configuration:", "there is no setting \"discovery-configuration\"")]
     public void A_section_of_a_file_that_asks_for_another_system_is_refused(string yaml, string reason) =>

@@ -23,7 +23,7 @@ public sealed class PostgresGroup : IAsyncDisposable
                 group._wires.Add(wire);
                 var server = Server.NotStarted(Product.Granary, "--engine=postgres", $"--postgres={group.Database.ConnectionString(wire.Port)}");
                 group._servers.Add(server);
-                await server.StartAnyway(cancellationToken);
+                await server.StartAgain(cancellationToken);
             }
 
             return group;
@@ -57,7 +57,7 @@ public sealed class PostgresGroup : IAsyncDisposable
         foreach (var server in _servers.Where(static server => !server.IsRunning))
         {
             await server.Kill(cancellationToken);
-            await server.StartAnyway(cancellationToken);
+            await server.StartAgain(cancellationToken);
         }
     }
 

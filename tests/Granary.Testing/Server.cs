@@ -13,8 +13,10 @@ public sealed class Server : IAsyncDisposable
 {
     public const string Name = "one";
 
+    /// <summary>Among the flags of one that shares a log: its silo speaks TLS.</summary>
+    public const string SecurePeers = "(secure peers)";
+
     private const string ReadyWords = "ready to serve client requests";
-    private const string WaitsWords = "Waits: ";
     private const int KeptLogLines = 20_000;
 
     // Where every Granary has its log, each in a schema of its own: the same tests for that engine.
@@ -53,8 +55,11 @@ public sealed class Server : IAsyncDisposable
 
     public string Address => $"http://{Endpoint}";
 
-    /// <summary>Where an etcd listens for peers.</summary>
-    public string PeerAddress => $"http://127.0.0.1:{_peerPort}";
+    /// <summary>Where it listens for other members.</summary>
+    public string PeerAddress => $"{(_flags.Contains(SecurePeers) ? "https" : "http")}://127.0.0.1:{_peerPort}";
+
+    /// <summary>Its name among those that share a log with it.</summary>
+    public string MemberName => $"{Name}-{_port}";
 
     /// <summary>The directory of this server alone, in which its data directory is.</summary>
     public string Home => _home;
@@ -93,20 +98,12 @@ public sealed class Server : IAsyncDisposable
     /// old one would wait a while before it connects again.
     /// </summary>
     /// <exception cref="InvalidOperationException">It ended before it was ready; the message has its log.</exception>
-    public Task StartAgain(CancellationToken cancellationToken) => StartAgain([ReadyWords], cancellationToken);
-
-    /// <summary>As <see cref="StartAgain(CancellationToken)"/>, but returns when it waits for its turn.</summary>
-    public Task StartWaiting(CancellationToken cancellationToken) => StartAgain([WaitsWords], cancellationToken);
-
-    /// <summary>As <see cref="StartAgain(CancellationToken)"/>, but returns when it is ready or waits for its turn.</summary>
-    public Task StartAnyway(CancellationToken cancellationToken) => StartAgain([ReadyWords, WaitsWords], cancellationToken);
-
-    private async Task StartAgain(string[] words, CancellationToken cancellationToken)
+    public async Task StartAgain(CancellationToken cancellationToken)
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var process = Spawn(line =>
         {
-            if (words.Any(word => line.Contains(word, StringComparison.Ordinal)))
+            if (line.Contains(ReadyWords, StringComparison.Ordinal))
             {
                 ready.TrySetResult();
             }
@@ -265,10 +262,12 @@ public sealed class Server : IAsyncDisposable
 
         // Who says where to listen has to say how to get there as well: the channel is for the address of our choice.
         string[] listen = _flags.Contains("--listen-client-urls") ? [] : ["--listen-client-urls", Address, "--advertise-client-urls", Address];
+        var isShared = _flags.Contains("--engine=postgres");
         string[] engine = Product == Product.Granary && Postgres is not null && !_flags.Any(static flag => flag.StartsWith("--engine", StringComparison.Ordinal))
-            ? ["--engine=postgres", $"--postgres={Postgres}", $"--postgres-schema={Path.GetFileName(_home).ToLowerInvariant().Replace('-', '_')}"]
+            ? ["--listen-peer-urls", PeerAddress, "--engine=postgres", $"--postgres={Postgres}", $"--postgres-schema={Path.GetFileName(_home).ToLowerInvariant().Replace('-', '_')}"]
+            : isShared ? ["--listen-peer-urls", PeerAddress]
             : [];
-        foreach (var argument in (string[])["--name", Name, "--data-dir", DataDirectory, .. listen, .. engine, .. _flags])
+        foreach (var argument in (string[])["--name", isShared ? MemberName : Name, "--data-dir", DataDirectory, .. listen, .. engine, .. _flags.Where(static flag => flag != SecurePeers)])
         {
             arguments.Add(argument);
         }

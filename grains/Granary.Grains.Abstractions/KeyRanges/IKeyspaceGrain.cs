@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Granary.Mvcc.Auth;
 using Granary.Protos;
 
@@ -21,4 +22,23 @@ public interface IKeyspaceGrain : IGrainWithStringKey
 
     [Alias("Compact")]
     ValueTask<CompactionResponse> Compact(CompactionRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
+
+    /// <summary>Puts an alarm up or down.</summary>
+    /// <returns>The index of a record of the log: who has applied it knows the alarm.</returns>
+    [Alias("SetAlarm")]
+    ValueTask<long> SetAlarm(AlarmMember alarm, bool isUp, [Immutable] Caller caller);
+
+    /// <summary>Notes by which URLs other members reach the only one that there is.</summary>
+    /// <returns>As <see cref="SetAlarm"/>.</returns>
+    [Alias("SetPeerUrls")]
+    ValueTask<long> SetPeerUrls([Immutable] IReadOnlyList<string> urls, [Immutable] Caller caller);
+
+    /// <summary>Changes users, roles or the switch of authentication.</summary>
+    /// <param name="request">What is to be changed.</param>
+    /// <param name="hash">The hash of the password in it, if there is one.</param>
+    /// <param name="caller">On whose behalf.</param>
+    /// <param name="cancellationToken">Of the call.</param>
+    /// <returns>As <see cref="SetAlarm"/>.</returns>
+    [Alias("ChangeAuth")]
+    ValueTask<long> ChangeAuth([Immutable] AuthRequest request, ByteString hash, [Immutable] Caller caller, CancellationToken cancellationToken);
 }

@@ -30,9 +30,9 @@ public interface ILeaseGrain : IGrainWithStringKey
 
     /// <summary>What is left of a lease, in whole seconds, and if wanted its keys; -1 when there is no such lease.</summary>
     [Alias("TimeToLive")]
-    ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request, [Immutable] Caller caller);
+    ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
     /// <summary>All leases of the slot with what is left of each.</summary>
     [Alias("Leases")]
-    ValueTask<IReadOnlyList<LeaseRemaining>> Leases([Immutable] Caller caller);
+    ValueTask<IReadOnlyList<LeaseRemaining>> Leases([Immutable] Caller caller, CancellationToken cancellationToken);
 }

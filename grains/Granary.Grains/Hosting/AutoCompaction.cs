@@ -1,4 +1,5 @@
 using Granary.Grains.KeyRanges;
+using Granary.Log.Commits;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
@@ -13,7 +14,7 @@ namespace Granary.Grains.Hosting;
 /// before the current one.
 /// </summary>
 public sealed partial class AutoCompaction(
-    Replica replica, IGrainFactory grains, AutoCompactionOptions options, TimeProvider time, ILogger<AutoCompaction> logger) : BackgroundService
+    Replica replica, ILeadership leadership, IGrainFactory grains, AutoCompactionOptions options, TimeProvider time, ILogger<AutoCompaction> logger) : BackgroundService
 {
     private const int SamplesPerInterval = 10;
 
@@ -83,14 +84,16 @@ public sealed partial class AutoCompaction(
     /// <summary>Compacts; false when that failed and is worth another try.</summary>
     private async Task<bool> Compact(long revision)
     {
-        if (revision <= 0 || revision <= Math.Max(_compacted, replica.State.CompactedRevision))
+        // Of several silos the one that leads does it.
+        var leader = leadership.Leader;
+        if (!leader.IsOwn || revision <= 0 || revision <= Math.Max(_compacted, replica.State.CompactedRevision))
         {
             return true;
         }
 
         try
         {
-            await grains.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(replica.State.Term))
+            await grains.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(leader.Term))
                 .Compact(new CompactionRequest { Revision = revision }, Caller.Server, CancellationToken.None);
         }
         catch (EtcdException exception) when (exception.Error == EtcdError.Compacted)

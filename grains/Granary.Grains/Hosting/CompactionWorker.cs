@@ -16,6 +16,9 @@ public sealed partial class CompactionWorker(
     // So long a compaction waits that met a full disk.
     private static readonly TimeSpan FullDiskWait = TimeSpan.FromSeconds(1);
 
+    // How often it is looked for what other silos have compacted.
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
+
     private readonly PhysicalCompaction _compaction = new(replica, options.CompactionBatchLimit);
     private readonly SemaphoreSlim _wake = new(1);
     private readonly Lock _gate = new();
@@ -54,7 +57,7 @@ public sealed partial class CompactionWorker(
         {
             try
             {
-                await _wake.WaitAsync(stoppingToken);
+                await _wake.WaitAsync(CheckInterval, stoppingToken);
                 if (!_compaction.IsDone)
                 {
                     await Compact(stoppingToken);

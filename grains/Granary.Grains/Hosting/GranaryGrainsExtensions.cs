@@ -2,15 +2,18 @@ using System.Runtime.CompilerServices;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Leases;
 using Granary.Grains.Placement;
+using Granary.Grains.Replication;
 using Granary.Grains.Serialization;
 using Granary.Grains.Watches;
 using Granary.Log.Commits;
+using Granary.Log.Engines.Postgres;
 using Granary.Storage.Replicas;
 using Granary.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Orleans.Hosting;
+using Orleans.Runtime.Hosting;
 using Orleans.Serialization;
 using Orleans.Serialization.Cloning;
 using Orleans.Serialization.Serializers;
@@ -37,8 +40,13 @@ public static class GranaryGrainsExtensions
         services.AddSingleton<WatchStreams>();
         services.AddSingleton<HistoryHold>();
         silo.AddGranaryStreams();
-        silo.AddStartupTask(StartLeases);
+        services.AddHostedService<LeaseStart>();
+        services.AddSingleton<ForwardedCalls>();
+        services.AddSingleton<GrainHomes>();
         services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();
+        services.AddPlacementDirector<SiloPlacementStrategy, SiloPlacementDirector>();
+        silo.AddGrainDirectory(HomeDirectory.OfTerms, static (provider, _) => new HomeDirectory(provider.GetRequiredService<GrainHomes>().OfTerm));
+        silo.AddGrainDirectory(HomeDirectory.OfSilos, static (_, _) => new HomeDirectory(GrainHomes.OfSilo));
 
         // What was never counted shows as 0, and not as nothing: so the instruments are there before anything is.
         foreach (var instruments in (Type[])[typeof(KeyRangeMetrics), typeof(WatchMetrics), typeof(LeaseMetrics)])
@@ -49,20 +57,22 @@ public static class GranaryGrainsExtensions
         return silo;
     }
 
-    /// <summary>The lease grains are not left to wait for a caller: what is in the store runs out from now on.</summary>
-    private static async Task StartLeases(IServiceProvider services, CancellationToken cancellationToken)
-    {
-        var grains = services.GetRequiredService<IGrainFactory>();
-        var term = services.GetRequiredService<Replica>().State.Term;
-        for (var slot = 0; slot < LeaseGrainKey.Slots; slot++)
-        {
-            await grains.GetGrain<ILeaseGrain>(LeaseGrainKey.Of(term, slot)).Start();
-        }
-    }
-
     /// <summary>Adds the replica and the log that the grains work on. The caller has opened them, and closes them.</summary>
-    public static IServiceCollection AddGranaryStorage(this IServiceCollection services, Replica replica, ICommitLog log) =>
+    public static IServiceCollection AddGranaryStorage(this IServiceCollection services, Replica replica, ICommitLog log)
+    {
         services.AddSingleton(replica).AddSingleton(log);
+        if (log is SharedLog shared)
+        {
+            services.AddSingleton<ILeadership>(shared).AddSingleton<IReplication>(shared);
+            services.AddHostedService<ReplicationWorker>();
+        }
+        else
+        {
+            services.AddSingleton<ILeadership>(new SoleLeadership(replica));
+        }
+
+        return services;
+    }
 
     /// <summary>Lets protobuf messages be arguments and answers of grain calls.</summary>
     public static IServiceCollection AddGranarySerialization(this IServiceCollection services)

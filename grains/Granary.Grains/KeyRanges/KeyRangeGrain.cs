@@ -11,6 +11,7 @@ using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 using Orleans.Concurrency;
+using Orleans.GrainDirectory;
 
 namespace Granary.Grains.KeyRanges;
 
@@ -18,8 +19,8 @@ namespace Granary.Grains.KeyRanges;
 /// Owns the writes of one range of the keyspace for one term of leadership: takes what waits as a batch, has it decided,
 /// hands it to the log, answers. One batch is in flight at a time; calls interleave only to join the queue.
 /// </summary>
-[Reentrant, KeepAlive, LeaderPlacement]
-internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable latches, KeyRangeOptions options) : Grain, IKeyRangeGrain
+[Reentrant, LeaderPlacement, GrainDirectory(HomeDirectory.OfTerms)]
+internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable latches, ForwardedCalls forwarded, KeyRangeOptions options) : Grain, IKeyRangeGrain
 {
     // After so many refusals a batch goes on one request at a time: what it relied on of itself no longer matters then.
     private const int RefusalsBeforeSingles = 3;
@@ -120,6 +121,9 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     private async Task<IMessage> Submit(IMessage request, Caller caller, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
+        // What comes to nothing says something about now as well.
+        await log.Prove(cancellationToken);
+        forwarded.MakeOnce();
         using var write = new PendingWrite(request, caller, sizeBytes, GrainTrace.Caller(), cancellationToken);
         _waiting.Enqueue(write);
         PumpIfIdle();

@@ -11,6 +11,7 @@ using Granary.Mvcc.Keys;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 using Orleans.Concurrency;
+using Orleans.GrainDirectory;
 
 namespace Granary.Grains.KeyRanges;
 
@@ -18,9 +19,9 @@ namespace Granary.Grains.KeyRanges;
 /// Coordinates writes that touch several ranges: holds them still in key order, decides on the state that none of them can change,
 /// commits at one revision, lets them go. And compacts, which concerns all.
 /// </summary>
-[Reentrant, KeepAlive, LeaderPlacement]
+[Reentrant, LeaderPlacement, GrainDirectory(HomeDirectory.OfTerms)]
 internal sealed class KeyspaceGrain(
-    Replica replica, ICommitLog log, LatchTable latches, CompactionWorker compaction, KeyRangeOptions options) : Grain, IKeyspaceGrain
+    Replica replica, ICommitLog log, LatchTable latches, ForwardedCalls forwarded, CompactionWorker compaction, KeyRangeOptions options) : Grain, IKeyspaceGrain
 {
     private const int MaxRefusals = 100;
 
@@ -35,6 +36,7 @@ internal sealed class KeyspaceGrain(
 
     public async ValueTask<CompactionResponse> Compact(CompactionRequest request, Caller caller, CancellationToken cancellationToken)
     {
+        await log.Prove(cancellationToken);
         if (replica.State.HasAlarm(AlarmType.Corrupt))
         {
             throw new EtcdException(EtcdError.Corrupt);
@@ -59,12 +61,34 @@ internal sealed class KeyspaceGrain(
         return new CompactionResponse { Header = new ResponseHeader { Revision = replica.State.Revision } };
     }
 
+    public async ValueTask<long> SetAlarm(AlarmMember alarm, bool isUp, Caller caller)
+    {
+        await log.SetAlarm(new AlarmRecord(alarm.MemberID, alarm.Alarm, isUp), caller);
+        return replica.State.AppliedIndex;
+    }
+
+    public async ValueTask<long> SetPeerUrls(IReadOnlyList<string> urls, Caller caller)
+    {
+        await log.SetPeerUrls(new PeerUrlsRecord([.. urls]), caller);
+        return replica.State.AppliedIndex;
+    }
+
+    public async ValueTask<long> ChangeAuth(AuthRequest request, ByteString hash, Caller caller, CancellationToken cancellationToken)
+    {
+        await log.Prove(cancellationToken);
+        var message = request.Message;
+        await log.ChangeAuth(auth => AuthRules.Decide(auth, caller, message, hash));
+        return replica.State.AppliedIndex;
+    }
+
     private RangeMap Ranges => replica.State.Ranges!;
 
     private async Task<IMessage> Coordinate(
         IMessage request, Caller caller, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
         var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
+        await log.Prove(cancellationToken);
+        forwarded.MakeOnce();
         using var write = new PendingWrite(request, caller, 0, GrainTrace.Caller(), cancellationToken);
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {

@@ -1,6 +1,7 @@
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Placement;
 using Granary.Grains.Tracing;
+using Granary.Log.Commits;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
@@ -8,6 +9,7 @@ using Granary.Protos;
 using Granary.Storage.Replicas;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.GrainDirectory;
 using Orleans.Runtime;
 
 namespace Granary.Grains.Leases;
@@ -16,8 +18,8 @@ namespace Granary.Grains.Leases;
 /// Decides when the leases of its slot are renewed and when they expire. It deletes no key itself: granting, revoking and expiring are
 /// writes like any other. A new term, and so a new grain, gives every lease its full time.
 /// </summary>
-[Reentrant, KeepAlive, LeaderPlacement]
-internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILogger<LeaseGrain> logger)
+[Reentrant, KeepAlive, LeaderPlacement, GrainDirectory(HomeDirectory.OfTerms)]
+internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeadership leadership, TimeProvider time, ILogger<LeaseGrain> logger)
     : Grain, ILeaseGrain, IDisposable
 {
     // Below it a client could hardly renew in time; etcd's at its default election timeout.
@@ -85,6 +87,8 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
 
     public async ValueTask<LeaseRenewals> KeepAlive(long[] ids, Caller caller, CancellationToken cancellationToken)
     {
+        // What is promised here must not be what another leader knows better.
+        await log.Prove(cancellationToken);
         var revision = replica.State.Revision;
         CheckAttached(caller, ids, static (access, view, id) => access.WriteAttached(view, id));
         var ttls = new long[ids.Length];
@@ -117,28 +121,30 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         return new LeaseRenewals(revision, ttls);
     }
 
-    public ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request, Caller caller)
+    public async ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request, Caller caller, CancellationToken cancellationToken)
     {
+        await log.Prove(cancellationToken);
         using var view = replica.View();
         EtcdException.ThrowIf(AccessRules.CheckUser(view.Auth, caller) ?? (request.Keys ? Access.Of(view.Auth, caller).ReadAttached(view, request.ID) : null));
         var response = new LeaseTimeToLiveResponse { Header = new ResponseHeader { Revision = view.Revision }, ID = request.ID, TTL = -1 };
         var granted = view.GrantedTtlSeconds(request.ID);
         if (granted == 0)
         {
-            return new(response);
+            return response;
         }
 
         // One that has just been granted has its time in full.
         var remaining = _timers.Find(request.ID) is { } lease ? _timers.Remaining(lease) : TimeSpan.FromSeconds(granted);
         response.TTL = Math.Max(0, (long)remaining.TotalSeconds);
         response.GrantedTTL = granted;
-        return new(response);
+        return response;
     }
 
-    public ValueTask<IReadOnlyList<LeaseRemaining>> Leases(Caller caller)
+    public async ValueTask<IReadOnlyList<LeaseRemaining>> Leases(Caller caller, CancellationToken cancellationToken)
     {
+        await log.Prove(cancellationToken);
         CheckAttached(caller, _timers.All.Select(static lease => lease.Id), static (access, view, id) => access.ReadAttached(view, id));
-        return new(_timers.All.Select(lease => new LeaseRemaining(lease.Id, _timers.Remaining(lease))).ToArray());
+        return _timers.All.Select(lease => new LeaseRemaining(lease.Id, _timers.Remaining(lease))).ToArray();
     }
 
     /// <summary>Refuses whoever is no user, or lacks a right to the keys that are attached to one of the leases.</summary>
@@ -243,6 +249,13 @@ internal sealed partial class LeaseGrain(Replica replica, TimeProvider time, ILo
         var running = new HashSet<Task>();
         while (!_deactivating.IsCancellationRequested)
         {
+            if (leadership.Leader is var leader && (leader.Term != _term || !leader.IsOwn))
+            {
+                // Another leader has given all leases their full time.
+                DeactivateOnIdle();
+                break;
+            }
+
             TellOfPauses();
             while (running.Count < MaxRevocationsAtATime && _timers.TakeExpired() is { } lease)
             {

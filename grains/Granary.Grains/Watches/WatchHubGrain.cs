@@ -1,3 +1,4 @@
+using Granary.Grains.Placement;
 using Granary.Log.Commits;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
@@ -6,16 +7,16 @@ using Granary.Storage.Replicas;
 using Granary.Streams;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
-using Orleans.Placement;
+using Orleans.GrainDirectory;
 using Orleans.Runtime;
 using Orleans.Streams;
 
 namespace Granary.Grains.Watches;
 
 /// <summary>Runs this silo's <see cref="WatchHub"/>: feeds it with the stream of commits and with the requests of watch streams, one at a time.</summary>
-[Reentrant, KeepAlive, PreferLocalPlacement]
+[Reentrant, KeepAlive, SiloPlacement, GrainDirectory(HomeDirectory.OfSilos)]
 internal sealed partial class WatchHubGrain(
-    Replica replica, ICommitLog log, WatchStreams streams, HistoryHold hold, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
+    Replica replica, ICommitLog log, ILeadership leadership, WatchStreams streams, HistoryHold hold, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
     : Grain, IWatchHubGrain, IAsyncBatchObserver<Commit>
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
@@ -27,6 +28,7 @@ internal sealed partial class WatchHubGrain(
     private readonly WatchHub _hub = new(replica.State.Revision);
     private Task _catchUp = Task.CompletedTask;
     private bool _isDeactivated;
+    private bool _isSubscribed;
     private int _checksWithoutLeader;
 
     // What the store and the hub had got to at the last check.
@@ -35,13 +37,7 @@ internal sealed partial class WatchHubGrain(
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        var commits = this.GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(silo.SiloAddress));
-        foreach (var left in await commits.GetAllSubscriptionHandles())
-        {
-            await left.UnsubscribeAsync();
-        }
-
-        await commits.SubscribeAsync(this, new RevisionToken(_hub.Position + 1));
+        await Subscribe();
         NotePosition();
         this.RegisterGrainTimer(Check, CheckInterval, CheckInterval);
     }
@@ -169,11 +165,35 @@ internal sealed partial class WatchHubGrain(
         }
     }
 
-    private Task Check(CancellationToken cancellationToken)
+    /// <summary>Follows the stream of commits. Who does so is noted in a grain that may be anybody's: when it cannot be reached it is tried again.</summary>
+    private async Task Subscribe()
     {
+        try
+        {
+            var commits = this.GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(silo.SiloAddress));
+            foreach (var left in await commits.GetAllSubscriptionHandles())
+            {
+                await left.UnsubscribeAsync();
+            }
+
+            await commits.SubscribeAsync(this, new RevisionToken(_hub.Position + 1));
+            _isSubscribed = true;
+        }
+        catch (Exception exception) when (exception is OrleansException or TimeoutException)
+        {
+            Log.StreamFailed(logger, exception);
+        }
+    }
+
+    private async Task Check(CancellationToken cancellationToken)
+    {
+        if (!_isSubscribed)
+        {
+            await Subscribe();
+        }
+
         CheckStream();
         CheckLeader();
-        return Task.CompletedTask;
     }
 
     /// <summary>Watchers do not depend on the stream alone: should it ever stand still, they are caught up from history every second.</summary>
@@ -192,7 +212,7 @@ internal sealed partial class WatchHubGrain(
 
     private void CheckLeader()
     {
-        _checksWithoutLeader = log.Failure is null ? 0 : _checksWithoutLeader + 1;
+        _checksWithoutLeader = log.Failure is null && leadership.IsHeard ? 0 : _checksWithoutLeader + 1;
         if (_checksWithoutLeader >= ChecksWithoutLeader)
         {
             foreach (var outlet in streams.Outlets.Where(static outlet => outlet.RequiresLeader))

@@ -149,7 +149,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             _options.Leadership?.Term ?? state.Term + 1,
             _options.Leadership?.LeaderId ?? NewId(),
             state.ClusterId != 0 ? state.ClusterId : NewId(),
-            state.MemberId != 0 ? state.MemberId : NewId(),
+            _options.Leadership?.MemberId ?? (state.MemberId != 0 ? state.MemberId : NewId()),
             state.Ranges ?? _options.InitialRanges);
         Encode(term);
         var index = AppendEncoded();
@@ -422,14 +422,22 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             _failure = exception.Message;
         }
 
-        Log.Failed(_logger, exception);
-        _replica.StopDeferred(new EtcdException(EtcdError.Stopped));
+        if (_records.Lost.IsCancellationRequested)
+        {
+            Log.Lost(_logger, group.Count);
+        }
+        else
+        {
+            Log.Failed(_logger, exception);
+            _replica.StopDeferred(new EtcdException(EtcdError.Stopped));
+        }
+
         foreach (var pending in group)
         {
             pending.Fail(new EtcdException(EtcdError.Timeout, outcomeUnknown: true));
         }
 
-        var unwritten = RefuseWaiting(EtcdError.Stopped);
+        var unwritten = RefuseWaiting(_records.Lost.IsCancellationRequested ? EtcdError.LeaderChanged : EtcdError.Stopped);
         _failed.TrySetResult();
         CommitLogMetrics.FailedRecords.Add(group.Count + unwritten);
     }
@@ -468,6 +476,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     {
         [LoggerMessage(1, LogLevel.Critical, "The commit log failed: nothing can be written any more.")]
         public static partial void Failed(ILogger logger, Exception exception);
+
+        [LoggerMessage(4, LogLevel.Warning, "This process leads no more: the outcome of {Count} records is unknown.")]
+        public static partial void Lost(ILogger logger, int count);
 
         [LoggerMessage(2, LogLevel.Error, "Writes are refused until there is space: {Reason}")]
         public static partial void Full(ILogger logger, string reason);

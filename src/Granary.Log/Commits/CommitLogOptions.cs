@@ -8,8 +8,8 @@ public sealed record CommitLogOptions
     /// <summary>The range map of a cluster that is founded now. One that exists keeps its own.</summary>
     public RangeMap InitialRanges { get; init; } = RangeMap.SplitAt([]);
 
-    /// <summary>The term that begins now and its leader's id, if others decide them; null for the term behind the replica's.</summary>
-    public (long Term, ulong LeaderId)? Leadership { get; init; }
+    /// <summary>The term that begins now, its leader's id and the member that it is, if others decide them; null for the term behind the replica's.</summary>
+    public (long Term, ulong LeaderId, ulong MemberId)? Leadership { get; init; }
 
     /// <summary>After so many bytes of log the replica is flushed, and the log before it is recycled.</summary>
     public long MaxReplayBytes { get; init; } = 32 << 20;

@@ -33,6 +33,7 @@ public sealed record EtcdError(StatusCode Code, string Text)
     public static readonly EtcdError Timeout = new(StatusCode.Unavailable, "etcdserver: request timed out");
     public static readonly EtcdError Corrupt = new(StatusCode.DataLoss, "etcdserver: corrupt cluster");
     public static readonly EtcdError BadLeaderTransferee = new(StatusCode.FailedPrecondition, "etcdserver: bad leader transferee");
+    public static readonly EtcdError NotLeader = new(StatusCode.FailedPrecondition, "etcdserver: not leader");
     public static readonly EtcdError UnknownMethod = new(StatusCode.Unknown, "etcdserver: unknown method");
     public static readonly EtcdError WrongDowngradeVersionFormat = new(StatusCode.InvalidArgument, "etcdserver: wrong downgrade target version format");
     public static readonly EtcdError InvalidDowngradeTargetVersion = new(StatusCode.InvalidArgument, "etcdserver: invalid downgrade target version");

@@ -6,13 +6,11 @@ namespace Granary.Server.Configuration;
 /// </summary>
 internal static class EtcdFlags
 {
-    private const string OneMember = "this version serves clusters of one member only";
+    private const string OneMember = "members of a cluster find each other by the database that they share: see --engine=postgres";
 
     private const string Discovery = $"asks others who the members of the cluster are, and {OneMember}: leave it out";
 
     private const string Version2 = "asks for etcd's API of version 2, which Granary does not have: move its clients to version 3, then leave it out";
-
-    private const string PeerTls = $"asks for TLS between members, and {OneMember}: leave it out";
 
     private const string Checkpoints =
         "asks that the remaining times of leases outlast the server, and here each start gives a lease its full time again: leave it out if that will do";
@@ -24,7 +22,7 @@ internal static class EtcdFlags
         "experimental-backend-bbolt-freelist-type", "bootstrap-defrag-threshold-megabytes", "experimental-bootstrap-defrag-threshold-megabytes",
 
         // How members elect, talk to and check each other.
-        "listen-peer-urls", "raft-read-timeout", "raft-write-timeout", "initial-cluster-token", "max-learners",
+        "raft-read-timeout", "raft-write-timeout", "initial-cluster-token", "max-learners",
         "corrupt-check-time", "experimental-corrupt-check-time", "compact-hash-check-time", "experimental-compact-hash-check-time",
         "downgrade-check-time", "experimental-downgrade-check-time", "snapshot-catchup-entries", "experimental-snapshot-catchup-entries",
 
@@ -80,16 +78,10 @@ internal static class EtcdFlags
         Switch("enable-v2", Version2),
         .. Named(["experimental-enable-v2v3"], Version2),
 
-        .. Named(["peer-cert-file", "peer-key-file", "peer-client-cert-file", "peer-client-key-file", "peer-crl-file", "peer-trusted-ca-file"], PeerTls),
-        .. Named(["peer-cert-allowed-cn", "peer-cert-allowed-hostname"], PeerTls),
-        Switch("peer-client-cert-auth", PeerTls),
-        Switch("peer-auto-tls", PeerTls),
-
         Switch("experimental-enable-lease-checkpoint", Checkpoints),
         Switch("experimental-enable-lease-checkpoint-persist", Checkpoints),
         new("feature-gates", Gates),
 
-        Section("peer-transport-security", PeerTls),
         Section("discovery-config", Discovery),
         new("socket-options", IsInFilesOnly: true),
         new("grpc-additional-server-options", IsInFilesOnly: true),

@@ -57,7 +57,9 @@ internal static class Flags
             (o, v) => o with { HostWhitelist = FlagValues.List(v) }),
         new("advertise-client-urls", "By which URLs clients reach this member (default: http://localhost:2379).",
             (o, v) => o with { AdvertiseClientUrls = FlagValues.Urls(v) }),
-        new("initial-advertise-peer-urls", "By which URLs other members would reach this one (default: http://localhost:2380).",
+        new("listen-peer-urls", "With --engine=postgres: where to listen for the other members, one URL (default: http://localhost:2380).",
+            (o, v) => o with { ListenPeerUrls = [.. FlagValues.List(v).Select(ListenUrl.Parse)] }),
+        new("initial-advertise-peer-urls", "By which URLs other members reach this one (default: those of --listen-peer-urls).",
             (o, v) => o with { InitialAdvertisePeerUrls = FlagValues.Urls(v) }),
         new("max-request-bytes", "Bytes of a write request at most (default: 1572864).",
             (o, v) => o with { MaxRequestBytes = FlagValues.PositiveInt(v) }),
@@ -107,6 +109,24 @@ internal static class Flags
             (o, v) => Secured(o, tls => tls with { MinVersion = TlsVersion(v) })),
         new("tls-max-version", "Newest version of TLS: TLS1.2 or TLS1.3 (default: the newest).",
             (o, v) => Secured(o, tls => tls with { MaxVersion = TlsVersion(v) })),
+        new("peer-cert-file", "Certificate of this member for the others, PEM; read again when it changes.",
+            (o, v) => PeersSecured(o, tls => tls with { CertificateFile = v })),
+        new("peer-key-file", "Its key, PEM.", (o, v) => PeersSecured(o, tls => tls with { KeyFile = v })),
+        new("peer-client-cert-file", "Certificate that it shows when it connects to others, PEM (default: that of --peer-cert-file).",
+            (o, v) => PeersSecured(o, tls => tls with { ClientCertificateFile = v })),
+        new("peer-client-key-file", "Its key, PEM.", (o, v) => PeersSecured(o, tls => tls with { ClientKeyFile = v })),
+        new("peer-trusted-ca-file", "Authorities, PEM: each member needs a certificate that one of them has signed.",
+            (o, v) => PeersSecured(o, tls => tls with { TrustedCaFile = v })),
+        new("peer-client-cert-auth", "A member that connects needs a certificate of --peer-trusted-ca-file (default: false).",
+            (o, v) => PeersSecured(o, tls => tls with { ClientCertAuth = FlagValues.Bool(v) }), IsSwitch: true),
+        new("peer-crl-file", "Certificates of members that are revoked, PEM or DER; read again when it changes.",
+            (o, v) => PeersSecured(o, tls => tls with { CrlFile = v })),
+        new("peer-cert-allowed-cn", "Common names that members' certificates may have, comma-separated (default: any).",
+            (o, v) => PeersSecured(o, tls => tls with { AllowedCommonNames = FlagValues.List(v) })),
+        new("peer-cert-allowed-hostname", "Host names of which members' certificates must be for one, comma-separated (default: the address that is connected to).",
+            (o, v) => PeersSecured(o, tls => tls with { AllowedHostnames = FlagValues.List(v) })),
+        new("peer-auto-tls", "Have each member make itself a certificate, by which the others know it from the database that they share (default: false).",
+            (o, v) => PeersSecured(o, tls => tls with { AutoTls = FlagValues.Bool(v) }), IsSwitch: true),
         new("auth-token", "Tokens of users: simple, or jwt,sign-method=METHOD,pub-key=FILE[,priv-key=FILE][,ttl=DURATION] (default: simple).",
             (o, v) => o with { Jwt = JwtOptions.Parse(v) }),
         new("auth-token-ttl", "Seconds for which a simple token is good without being used (default: 300).",
@@ -161,6 +181,9 @@ internal static class Flags
     }
 
     private static ServerOptions Secured(ServerOptions options, Func<TlsOptions, TlsOptions> change) => options with { Tls = change(options.Tls) };
+
+    private static ServerOptions PeersSecured(ServerOptions options, Func<PeerTlsOptions, PeerTlsOptions> change) =>
+        options with { PeerTls = change(options.PeerTls) };
 
     private static SslProtocols TlsVersion(string text) => text switch
     {

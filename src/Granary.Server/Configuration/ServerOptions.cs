@@ -1,3 +1,4 @@
+using System.Net;
 using Granary.Grains.Hosting;
 using Granary.Log.Engines.Postgres;
 using Granary.Server.Hosting;
@@ -57,7 +58,15 @@ internal sealed record ServerOptions
 
     public IReadOnlyList<string> AdvertiseClientUrls { get; init; } = ["http://localhost:2379"];
 
-    public IReadOnlyList<string> InitialAdvertisePeerUrls { get; init; } = ["http://localhost:2380"];
+    /// <summary>Where the silo listens for those of other members; nobody does where the log is this process's alone.</summary>
+    public IReadOnlyList<ListenUrl> ListenPeerUrls { get; init; } = [ListenUrl.Parse("http://localhost:2380")];
+
+    /// <summary>By which URLs other members reach this one, if it is said.</summary>
+    public IReadOnlyList<string>? InitialAdvertisePeerUrls { get; init; }
+
+    /// <summary>By which URLs other members reach this one: where it listens, if nothing else is said and others can get there.</summary>
+    public IReadOnlyList<string> AdvertisedPeerUrls => InitialAdvertisePeerUrls
+        ?? [.. ListenPeerUrls.Where(static url => url.EndPoint is { } endpoint && !endpoint.Address.Equals(IPAddress.Any) && !endpoint.Address.Equals(IPAddress.IPv6Any)).Select(static url => url.Text)];
 
     /// <summary>Bytes of one write request at most.</summary>
     public int MaxRequestBytes { get; init; } = 1536 << 10;
@@ -110,6 +119,8 @@ internal sealed record ServerOptions
     public string? AuditLog { get; init; }
 
     public TlsOptions Tls { get; init; } = new();
+
+    public PeerTlsOptions PeerTls { get; init; } = new();
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

@@ -15,6 +15,8 @@ internal static class Settings
 
     private const string ClientSecuritySection = "client-transport-security";
 
+    private const string PeerSecuritySection = "peer-transport-security";
+
     private const string TracingSwitch = "enable-distributed-tracing";
 
     private static readonly Flag LogFormatFlag = Flags.Effective.Single(static flag => flag.Name == "log-format");
@@ -146,12 +148,17 @@ internal static class Settings
         return settings;
     }
 
-    // What secures clients' connections has a section of its own, whose entries are named as the flags are.
+    // What secures connections has sections of its own, whose entries are named as the flags are, but for where those speak of peers.
     private static IEnumerable<KeyValuePair<string, object?>> Opened(KeyValuePair<string, object?> entry) =>
-        entry.Key != ClientSecuritySection ? [entry]
-        : entry.Value is IDictionary<object, object?> section ? section.Select(static inner => KeyValuePair.Create(inner.Key.ToString()!, inner.Value))
+        entry.Key is not (ClientSecuritySection or PeerSecuritySection) ? [entry]
+        : entry.Value is IDictionary<object, object?> section ? section.Select(inner => KeyValuePair.Create(FlagOf(entry.Key, inner.Key.ToString()!), inner.Value))
         : entry.Value is null or "" or "false" ? []
-        : throw new SettingsException($"{ClientSecuritySection} is a section: its settings stand below it");
+        : throw new SettingsException($"{entry.Key} is a section: its settings stand below it");
+
+    private static string FlagOf(string section, string name) =>
+        section == ClientSecuritySection ? name
+        : name.StartsWith("allowed-", StringComparison.Ordinal) ? $"peer-cert-{name}"
+        : $"peer-{name}";
 
     private static Dictionary<string, object?> Entries(string path)
     {
@@ -200,6 +207,15 @@ internal static class Settings
         }
 
         CheckTls(options);
+        if (options.Engine == Engine.Postgres)
+        {
+            CheckPeerTls(options);
+        }
+        else if (settings.Find(static setting => setting.Flag.Name.StartsWith("peer-", StringComparison.Ordinal) && setting.Value is not "false") is { } peers)
+        {
+            throw new SettingsException($"{peers.Source}: asks for TLS between members, and without --engine=postgres there is but one: leave it out");
+        }
+
         options = WithPostgres(options);
         try
         {
@@ -269,6 +285,36 @@ internal static class Settings
         if (tls.CipherSuites.Count > 0 && tls.MinVersion == SslProtocols.Tls13)
         {
             throw new SettingsException("--cipher-suites chooses among those of TLS 1.2, which --tls-min-version=TLS1.3 does not speak: leave one of the two out");
+        }
+    }
+
+    private static void CheckPeerTls(ServerOptions options)
+    {
+        var tls = options.PeerTls;
+        if (tls.HasCertificate && (tls.CertificateFile is null || tls.KeyFile is null))
+        {
+            throw new SettingsException("--peer-cert-file and --peer-key-file belong together: name both");
+        }
+
+        if ((tls.ClientCertificateFile is null) != (tls.ClientKeyFile is null))
+        {
+            throw new SettingsException("--peer-client-cert-file and --peer-client-key-file belong together: name both");
+        }
+
+        if (tls.ClientCertAuth && tls.TrustedCaFile is null)
+        {
+            throw new SettingsException("--peer-client-cert-auth needs --peer-trusted-ca-file: whose members are to be let in");
+        }
+
+        if (options.ListenPeerUrls.FirstOrDefault(static url => url.IsSecure) is { } secure && !tls.HasCertificate && !tls.AutoTls)
+        {
+            throw new SettingsException(
+                $"cannot listen on {secure} without a certificate: name one by --peer-cert-file and --peer-key-file, or have one made by --peer-auto-tls");
+        }
+
+        if ((tls.HasCertificate || tls.AutoTls) && options.ListenPeerUrls.All(static url => !url.IsSecure))
+        {
+            throw new SettingsException($"--peer-… asks for TLS between members, and {options.ListenPeerUrls[0]} does not speak it: listen for peers at https://");
         }
     }
 

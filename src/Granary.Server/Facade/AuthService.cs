@@ -1,5 +1,5 @@
 using Google.Protobuf;
-using Granary.Log.Commits;
+using Granary.Grains.KeyRanges;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
@@ -11,7 +11,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Auth service: hashes passwords, has the log decide each change, gives out tokens.</summary>
 internal sealed class AuthService(
-    Replica replica, ICommitLog log, Leading leading, Member member, Callers callers, ITokens tokens, Passwords passwords, CallErrors errors) : Protos.Auth.AuthBase
+    Replica replica, Leading leading, GrainRouter router, Member member, Callers callers, ITokens tokens, SessionSharing sharing, Passwords passwords, CallErrors errors) : Protos.Auth.AuthBase
 {
     public override Task<AuthEnableResponse> AuthEnable(AuthEnableRequest request, ServerCallContext context) =>
         Change(request, context, header => new AuthEnableResponse { Header = header });
@@ -123,7 +123,13 @@ internal sealed class AuthService(
             var state = replica.State;
             if (FindUser(state.Auth, request.Name) is { } now && now.Password == user!.Password)
             {
-                return tokens.Assign(state.Auth, now, state.AppliedIndex);
+                var token = tokens.Assign(state.Auth, now, state.AppliedIndex);
+                if (tokens.Share(token, state.AppliedIndex) is { } session)
+                {
+                    await sharing.Tell(session);
+                }
+
+                return token;
             }
         }
     }
@@ -163,7 +169,9 @@ internal sealed class AuthService(
             EtcdException.ThrowIf(AccessRules.CheckAdmin(replica.State.Auth, caller));
             var hashed = hash is null ? ByteString.Empty : await hash();
             context.CancellationToken.ThrowIfCancellationRequested();
-            await leading.Written(log.ChangeAuth(auth => AuthRules.Decide(auth, caller, request, hashed)));
+            var leader = await leading.Reach(context.CancellationToken);
+            var index = await leading.Written(leader, router.Keyspace(leader).ChangeAuth(new AuthRequest(request), hashed, caller, context.CancellationToken));
+            await leading.SeenIndex(leader, index, context.CancellationToken);
             return answer(member.NewHeader());
         }
         catch (Exception exception)

@@ -9,7 +9,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Cluster service of a cluster of one member: it is listed, can say by which URLs it is reached, and neither leaves nor takes others in.</summary>
-internal sealed class ClusterService(Callers callers, Replica replica, ICommitLog log, Leading leading, Member member, CallErrors errors, ServerOptions options)
+internal sealed class ClusterService(Callers callers, ICommitLog log, Leading leading, Member member, Members members, CallErrors errors)
     : Cluster.ClusterBase
 {
     public override async Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context)
@@ -22,7 +22,7 @@ internal sealed class ClusterService(Callers callers, Replica replica, ICommitLo
             }
 
             callers.User(context);
-            return new MemberListResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } };
+            return new MemberListResponse { Header = member.Complete(new ResponseHeader()), Members = { await members.List(request.Linearizable) } };
         }
         catch (Exception exception)
         {
@@ -30,18 +30,31 @@ internal sealed class ClusterService(Callers callers, Replica replica, ICommitLo
         }
     }
 
-    public override Task<MemberAddResponse> MemberAdd(MemberAddRequest request, ServerCallContext context)
+    public override async Task<MemberAddResponse> MemberAdd(MemberAddRequest request, ServerCallContext context)
     {
         CallErrors.ThrowIf(request.PeerURLs.Count == 0 || !request.PeerURLs.All(IsPeerUrl) ? EtcdError.BadMemberUrls : null);
         CallErrors.Run(() => callers.Admin(context));
-        CallErrors.ThrowIf(request.PeerURLs.Intersect(PeerUrls).Any() ? EtcdError.PeerUrlExists : null);
-        throw new RpcException(new Status(StatusCode.Unimplemented, "etcdserver: this server is a cluster of its own and takes no further members"));
+        CallErrors.ThrowIf(request.PeerURLs.Intersect((await members.List(mustBeNew: false)).SelectMany(static one => one.PeerURLs)).Any() ? EtcdError.PeerUrlExists : null);
+        throw new RpcException(new Status(StatusCode.Unimplemented, members.AreShared
+            ? "etcdserver: members of this cluster add themselves: start one with the same --postgres and a --name of its own"
+            : "etcdserver: this server is a cluster of its own and takes no further members"));
     }
 
-    public override Task<MemberRemoveResponse> MemberRemove(MemberRemoveRequest request, ServerCallContext context)
+    public override async Task<MemberRemoveResponse> MemberRemove(MemberRemoveRequest request, ServerCallContext context)
     {
-        CallErrors.Run(() => callers.Admin(context));
-        throw CallErrors.Of(request.ID == member.Id ? EtcdError.NotEnoughStartedMembers : EtcdError.MemberNotFound);
+        try
+        {
+            callers.Admin(context);
+            await leading.Prove(context.CancellationToken);
+            var before = await members.List(mustBeNew: true);
+            EtcdException.ThrowIf(before.All(one => one.ID != request.ID) ? EtcdError.MemberNotFound : before.Count == 1 ? EtcdError.NotEnoughStartedMembers : null);
+            await members.Remove(request.ID);
+            return new MemberRemoveResponse { Header = member.NewHeader(), Members = { before.Where(one => one.ID != request.ID) } };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
     }
 
     public override async Task<MemberUpdateResponse> MemberUpdate(MemberUpdateRequest request, ServerCallContext context)
@@ -49,9 +62,18 @@ internal sealed class ClusterService(Callers callers, Replica replica, ICommitLo
         try
         {
             var caller = callers.Admin(context);
-            CallErrors.ThrowIf(request.ID == member.Id ? null : EtcdError.MemberNotFound);
-            await leading.Written(log.SetPeerUrls(new PeerUrlsRecord([.. request.PeerURLs]), caller));
-            return new MemberUpdateResponse { Header = member.Complete(new ResponseHeader()), Members = { Self } };
+            if (members.AreShared)
+            {
+                await leading.Prove(context.CancellationToken);
+                await members.SetPeerUrls(request.ID, request.PeerURLs);
+            }
+            else
+            {
+                CallErrors.ThrowIf(request.ID == member.Id ? null : EtcdError.MemberNotFound);
+                await log.SetPeerUrls(new PeerUrlsRecord([.. request.PeerURLs]), caller);
+            }
+
+            return new MemberUpdateResponse { Header = member.Complete(new ResponseHeader()), Members = { await members.List(mustBeNew: true) } };
         }
         catch (Exception exception)
         {
@@ -59,21 +81,11 @@ internal sealed class ClusterService(Callers callers, Replica replica, ICommitLo
         }
     }
 
-    public override Task<MemberPromoteResponse> MemberPromote(MemberPromoteRequest request, ServerCallContext context)
+    public override async Task<MemberPromoteResponse> MemberPromote(MemberPromoteRequest request, ServerCallContext context)
     {
         CallErrors.Run(() => callers.Admin(context));
-        throw CallErrors.Of(request.ID == member.Id ? EtcdError.MemberNotLearner : EtcdError.MemberNotFound);
+        throw CallErrors.Of((await members.List(mustBeNew: false)).Any(one => one.ID == request.ID) ? EtcdError.MemberNotLearner : EtcdError.MemberNotFound);
     }
-
-    private IReadOnlyList<string> PeerUrls => replica.State.PeerUrls ?? options.InitialAdvertisePeerUrls;
-
-    private Protos.Member Self => new()
-    {
-        ID = member.Id,
-        Name = options.Name,
-        PeerURLs = { PeerUrls },
-        ClientURLs = { options.AdvertiseClientUrls },
-    };
 
     // Scheme, host and port, and no more.
     private static bool IsPeerUrl(string text) =>

@@ -37,7 +37,9 @@ internal static class EtcdServices
     {
         services.AddSingleton<Member>();
         services.AddSingleton<GrainRouter>();
+        services.AddSingleton<ReadBarrier>();
         services.AddSingleton<Leading>();
+        services.AddSingleton<Members>();
         services.AddSingleton<RequestSize>();
         services.AddSingleton<LastingCalls>();
         services.AddSingleton<CallErrors>();

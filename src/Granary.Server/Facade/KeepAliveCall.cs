@@ -56,8 +56,6 @@ internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router,
     /// <summary>Renews the leases of the batch in the grains of all slots at once, and answers in the order in which they were asked for.</summary>
     private async Task Answer(IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationToken cancellationToken)
     {
-        // What is promised here must not be what another leader knows better.
-        await leading.Prove(cancellationToken);
         var renewals = await Renew(cancellationToken);
         var headers = new ResponseHeader?[LeaseGrainKey.Slots];
         var ofSlot = new int[LeaseGrainKey.Slots];
@@ -86,7 +84,9 @@ internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router,
             (ids[LeaseGrainKey.SlotOf(id)] ??= []).Add(id);
         }
 
-        return await Task.WhenAll(ids.Select((some, slot) =>
-            some is null ? NoneAsked : router.LeaseSlots[slot].KeepAlive([.. some], caller, cancellationToken).AsTask()));
+        var leader = await leading.Reach(cancellationToken);
+        return await Task.WhenAll(ids.Select((some, slot) => some is null
+            ? NoneAsked
+            : leading.Written(leader, router.LeaseSlots(leader)[slot].KeepAlive([.. some], caller, cancellationToken)).AsTask()));
     }
 }

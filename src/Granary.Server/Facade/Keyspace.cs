@@ -53,18 +53,20 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
 
     public async Task<PutResponse> Put(PutRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        await leading.Prove(cancellationToken);
-        var response = await leading.Written(router.Writer(request.Key).Put(request, caller, cancellationToken));
+        var leader = await leading.Reach(cancellationToken);
+        var response = await leading.Written(leader, router.Writer(leader, request.Key).Put(request, caller, cancellationToken));
+        await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
         member.Complete(response.Header);
         return response;
     }
 
     public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        await leading.Prove(cancellationToken);
-        var response = await leading.Written(router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range
+        var leader = await leading.Reach(cancellationToken);
+        var response = await leading.Written(leader, router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
             ? range.DeleteRange(request, caller, cancellationToken)
-            : router.Keyspace().DeleteRange(request, caller, cancellationToken));
+            : router.Keyspace(leader).DeleteRange(request, caller, cancellationToken));
+        await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
         member.Complete(response.Header);
         return response;
     }
@@ -76,30 +78,22 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
     /// <inheritdoc cref="Range(RangeRequest, Caller, AnswerShare?, CancellationToken)"/>
     public async Task<TxnResponse> Txn(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
-        var isReadOnly = IsReadOnly(request);
-        if (!isReadOnly || !IsSerializable(request))
+        if (!IsReadOnly(request))
+        {
+            return await Write(request, caller, cancellationToken);
+        }
+
+        if (!IsSerializable(request))
         {
             await leading.Prove(cancellationToken);
         }
 
-        TxnResponse? response;
-        if (isReadOnly)
+        var reader = router.Reader(FirstKey(request));
+        var response = await reader.Txn(request, caller, share, cancellationToken);
+        if (response is null)
         {
-            var reader = router.Reader(FirstKey(request));
-            response = await reader.Txn(request, caller, share, cancellationToken);
-            if (response is null)
-            {
-                await share!.Take(cancellationToken);
-                response = (await reader.Txn(request, caller, share, cancellationToken))!;
-            }
-        }
-        else if (router.SoleWriter(RangesTouched.By(request, router.Map)) is { } range)
-        {
-            response = await leading.Written(range.Txn(request, caller, cancellationToken));
-        }
-        else
-        {
-            response = await leading.Written(router.Keyspace().Txn(request, caller, cancellationToken));
+            await share!.Take(cancellationToken);
+            response = (await reader.Txn(request, caller, share, cancellationToken))!;
         }
 
         member.Complete(response.Header);
@@ -108,8 +102,9 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
 
     public async Task<CompactionResponse> Compact(CompactionRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        await leading.Prove(cancellationToken);
-        var response = await leading.Written(router.Keyspace().Compact(request, caller, cancellationToken));
+        var leader = await leading.Reach(cancellationToken);
+        var response = await leading.Written(leader, router.Keyspace(leader).Compact(request, caller, cancellationToken));
+        await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
         member.Complete(response.Header);
         return response;
     }
@@ -134,6 +129,17 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
         }
 
         return true;
+    }
+
+    private async Task<TxnResponse> Write(TxnRequest request, Caller caller, CancellationToken cancellationToken)
+    {
+        var leader = await leading.Reach(cancellationToken);
+        var response = await leading.Written(leader, router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
+            ? range.Txn(request, caller, cancellationToken)
+            : router.Keyspace(leader).Txn(request, caller, cancellationToken));
+        await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
+        member.Complete(response.Header);
+        return response;
     }
 
     // Of one that only reads.

@@ -1,49 +1,58 @@
 using Granary.Log.Commits;
+using Granary.Mvcc.Errors;
 using Granary.Server.Configuration;
 
 namespace Granary.Server.Facade;
 
 /// <summary>
-/// What a request needs where several processes share a log: the proof that this one led when it came, and an end to waiting when the log
-/// does not answer. With a log of its own a server needs neither.
+/// What a request needs where several processes share a log: the leader, the proof that nothing newer was answered when it came, and an end to
+/// waiting when the leader does not answer. With a log of its own a server needs none of them.
 /// </summary>
-internal sealed class Leading(ICommitLog log, ServerOptions options)
+internal sealed class Leading(ILeadership leadership, ICommitLog log, ReadBarrier barrier, ServerOptions options)
 {
     private readonly TimeSpan? _patience = options.WriteTimeout;
 
-    /// <inheritdoc cref="ICommitLog.Prove"/>
-    public ValueTask Prove(CancellationToken cancellationToken) => log.Prove(cancellationToken);
+    /// <summary>Returns once what is read here from then on is no older than any answer that was given before the call.</summary>
+    /// <exception cref="EtcdException">Nobody knows in time.</exception>
+    public ValueTask Prove(CancellationToken cancellationToken) =>
+        leadership.Leader.IsOwn ? log.Prove(cancellationToken) : new(barrier.Pass(cancellationToken));
 
-    /// <summary>What a write comes to.</summary>
-    /// <exception cref="TimeoutException">The log does not answer; it may still come to something.</exception>
-    public ValueTask<T> Written<T>(ValueTask<T> write) => _patience is null || write.IsCompleted ? write : Await(write);
+    /// <inheritdoc cref="ILeadership.Reachable"/>
+    public ValueTask<Leader> Reach(CancellationToken cancellationToken) => leadership.Reachable(cancellationToken);
 
-    /// <inheritdoc cref="Written{T}(ValueTask{T})"/>
-    public async Task Written(Task write)
+    /// <summary>What a call to the leader comes to.</summary>
+    /// <exception cref="EtcdException">Its term is over; the call may still come to something.</exception>
+    /// <exception cref="TimeoutException">It does not answer; the call may still come to something.</exception>
+    public ValueTask<T> Written<T>(Leader leader, ValueTask<T> call) => _patience is null || call.IsCompleted ? call : Await(leader, call);
+
+    /// <summary>Waits until this silo has what a call to the leader has changed, or has seen: who asks here next finds it.</summary>
+    public ValueTask SeenRevision(Leader leader, long revision, CancellationToken cancellationToken) =>
+        leader.IsOwn ? default : leadership.CaughtRevision(revision, cancellationToken);
+
+    /// <inheritdoc cref="SeenRevision"/>
+    public ValueTask SeenIndex(Leader leader, long index, CancellationToken cancellationToken) =>
+        leader.IsOwn ? default : leadership.Caught(index, cancellationToken);
+
+    private async ValueTask<T> Await<T>(Leader leader, ValueTask<T> call)
     {
-        if (_patience is { } patience)
+        var task = call.AsTask();
+
+        // What this process writes as the leader comes to an end by itself when it leads no more.
+        var over = leader.IsOwn ? CancellationToken.None : leader.Over;
+        while (true)
         {
-            // What takes long by itself may take it, while this process leads.
-            do
+            try
             {
-                try
-                {
-                    await write.WaitAsync(patience);
-                }
-                catch (TimeoutException) when (!write.IsCompleted && log.IsLeading)
-                {
-                }
+                return await task.WaitAsync(_patience!.Value, over);
             }
-            while (!write.IsCompleted);
+            catch (TimeoutException) when (!task.IsCompleted && ReferenceEquals(leadership.Leader, leader) && leadership.IsHeard)
+            {
+                // What takes long by itself may take it, while its leader leads.
+            }
+            catch (OperationCanceledException) when (!task.IsCompleted && over.IsCancellationRequested)
+            {
+                throw new EtcdException(EtcdError.Timeout, outcomeUnknown: true);
+            }
         }
-
-        await write;
-    }
-
-    private async ValueTask<T> Await<T>(ValueTask<T> write)
-    {
-        var task = write.AsTask();
-        await Written((Task)task);
-        return await task;
     }
 }

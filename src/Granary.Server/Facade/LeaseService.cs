@@ -39,8 +39,10 @@ internal sealed class LeaseService(
         using var span = GrainTrace.StartCall("ILeaseGrain/Revoke");
         try
         {
-            await leading.Prove(context.CancellationToken);
-            var response = await leading.Written(router.Lease(request.ID).Revoke(request, callers.User(context), context.CancellationToken));
+            var caller = callers.User(context);
+            var leader = await leading.Reach(context.CancellationToken);
+            var response = await leading.Written(leader, router.Lease(leader, request.ID).Revoke(request, caller, context.CancellationToken));
+            await leading.SeenRevision(leader, response.Header.Revision, context.CancellationToken);
             member.Complete(response.Header);
             return response;
         }
@@ -77,8 +79,8 @@ internal sealed class LeaseService(
         try
         {
             var caller = callers.Of(context);
-            await leading.Prove(context.CancellationToken);
-            var response = await router.Lease(request.ID).TimeToLive(request, caller);
+            var leader = await leading.Reach(context.CancellationToken);
+            var response = await leading.Written(leader, router.Lease(leader, request.ID).TimeToLive(request, caller, context.CancellationToken));
             if (share is not null && response.TTL >= 0)
             {
                 response.Keys.AddRange(await keyspace.AttachedKeys(request.ID, caller, share, context.CancellationToken));
@@ -103,7 +105,8 @@ internal sealed class LeaseService(
             var caller = callers.Of(context);
             await leading.Prove(context.CancellationToken);
             var response = new LeaseLeasesResponse { Header = member.NewHeader() };
-            var slots = await Task.WhenAll(router.LeaseSlots.Select(slot => slot.Leases(caller).AsTask()));
+            var leader = await leading.Reach(context.CancellationToken);
+            var slots = await Task.WhenAll(router.LeaseSlots(leader).Select(slot => leading.Written(leader, slot.Leases(caller, context.CancellationToken)).AsTask()));
             response.Leases.AddRange(slots
                 .SelectMany(static leases => leases)
                 .OrderBy(static lease => lease.Remaining)
@@ -119,14 +122,14 @@ internal sealed class LeaseService(
     /// <summary>Grants a lease, with an id of ours when the request names none.</summary>
     public async Task<LeaseGrantResponse> Grant(LeaseGrantRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        await leading.Prove(cancellationToken);
         await quota.Check(request);
         while (true)
         {
             var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = NewId(), TTL = request.TTL };
             try
             {
-                return await leading.Written(router.Lease(named.ID).Grant(named, caller, cancellationToken));
+                var leader = await leading.Reach(cancellationToken);
+                return await leading.Written(leader, router.Lease(leader, named.ID).Grant(named, caller, cancellationToken));
             }
             catch (EtcdException exception) when (exception.Error == EtcdError.LeaseExists && request.ID == 0)
             {

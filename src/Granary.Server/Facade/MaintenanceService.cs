@@ -1,4 +1,5 @@
 using Granary.Log.Commits;
+using Granary.Log.Engines.Postgres;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Server.Configuration;
@@ -13,7 +14,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Maintenance service: what this member is like, alarms, checksums, space.</summary>
 internal sealed class MaintenanceService(
-    Callers callers, Replica replica, ICommitLog log, Leading leading, Member member, Alarms alarms, HealthProbe probe, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
+    Callers callers, Replica replica, ICommitLog log, ILeadership leadership, Leading leading, Member member, Members members, Alarms alarms, HealthProbe probe, SnapshotCall snapshots, CallErrors errors, ServerOptions options)
     : Maintenance.MaintenanceBase, IDisposable
 {
     // What goes through the whole store is done for one caller at a time.
@@ -34,7 +35,7 @@ internal sealed class MaintenanceService(
             DbSize = figures.SizeBytes,
             DbSizeInUse = figures.InUseBytes,
             DbSizeQuota = options.QuotaBackendBytes,
-            Leader = state.MemberId,
+            Leader = leadership.Leader.MemberId,
             RaftIndex = (ulong)state.AppliedIndex,
             RaftAppliedIndex = (ulong)state.AppliedIndex,
             RaftTerm = (ulong)state.Term,
@@ -155,11 +156,25 @@ internal sealed class MaintenanceService(
     public override Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context) =>
         snapshots.Run(responseStream.Metered(context), context);
 
-    /// <summary>There is nobody but this member to move to.</summary>
-    public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context)
+    /// <summary>Has another member lead; this one finishes what is in flight before.</summary>
+    public override async Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context)
     {
-        CallErrors.Run(() => callers.Admin(context));
-        return request.TargetID == member.Id ? Task.FromResult(new MoveLeaderResponse()) : throw CallErrors.Of(EtcdError.BadLeaderTransferee);
+        try
+        {
+            callers.Admin(context);
+            EtcdException.ThrowIf(leadership.Leader.IsOwn ? null : EtcdError.NotLeader);
+            if (request.TargetID != member.Id)
+            {
+                EtcdException.ThrowIf((await members.List(mustBeNew: true)).Any(one => one.ID == request.TargetID) ? null : EtcdError.BadLeaderTransferee);
+                await ((SharedLog)log).HandOver(request.TargetID, context.CancellationToken);
+            }
+
+            return new MoveLeaderResponse();
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
     }
 
     /// <summary>There is no older version of this server that could read what it writes.</summary>

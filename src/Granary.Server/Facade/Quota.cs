@@ -11,7 +11,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>Keeps the store below its quota: what would take it there raises the alarm, which then refuses all that takes space until it is disarmed.</summary>
 internal sealed partial class Quota(
-    Replica replica, ICommitLog log, Alarms alarms, ServerOptions options, TimeProvider time, ILogger<Quota> logger)
+    Replica replica, ICommitLog log, Alarms alarms, Member member, ServerOptions options, TimeProvider time, ILogger<Quota> logger)
 {
     // What a pair takes beside its key and value, and a lease as a whole.
     private const int PairBytes = 256;
@@ -67,7 +67,7 @@ internal sealed partial class Quota(
             Log.Exceeded(logger, Interlocked.Read(ref _sizeBytes), options.QuotaBackendBytes);
             try
             {
-                await alarms.Raise(replica.State.MemberId, AlarmType.Nospace, Caller.Server);
+                await alarms.Raise(member.Id, AlarmType.Nospace, Caller.Server);
             }
             finally
             {

@@ -11,7 +11,7 @@ namespace Granary.Server.Facade;
 /// What locks and elections have in common: each who wants one has a key of its own below a name, and its turn when no older key
 /// is left. It waits for the one right before it only, so that a release wakes one.
 /// </summary>
-internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter router, LeaseService leaseService)
+internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter router, Leading leading, LeaseService leaseService)
 {
     private const long OwnLeaseSeconds = 60;
 
@@ -23,7 +23,8 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
             return (await leaseService.Grant(new LeaseGrantRequest { TTL = OwnLeaseSeconds }, caller, cancellationToken)).ID;
         }
 
-        await router.Lease(given).KeepAlive([given], caller, cancellationToken);
+        var leader = await leading.Reach(cancellationToken);
+        await leading.Written(leader, router.Lease(leader, given).KeepAlive([given], caller, cancellationToken));
         return given;
     }
 

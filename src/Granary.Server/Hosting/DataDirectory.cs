@@ -39,6 +39,9 @@ internal sealed class DataDirectory
     /// <summary>Where the certificates are that the server makes itself.</summary>
     public static string CertificatesIn(string path) => System.IO.Path.Combine(System.IO.Path.GetFullPath(path), CertificatesName);
 
+    /// <summary>Where the certificate is that the server makes itself for the other members.</summary>
+    public static string PeerCertificatesIn(string path) => System.IO.Path.Combine(CertificatesIn(path), "peer");
+
     /// <summary>A file for what is fetched before it is loaded, in a directory that is being made.</summary>
     public string Download => System.IO.Path.Combine(Path, DownloadName);
 

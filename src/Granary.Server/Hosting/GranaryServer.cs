@@ -1,13 +1,15 @@
 using System.Net.Sockets;
 using Granary.Grains.Hosting;
+using Granary.Grains.Identity;
+using Granary.Log.Engines.Postgres;
 using Granary.Server.Audit;
 using Granary.Server.Configuration;
 using Granary.Server.Facade;
 using Granary.Server.Identity;
-using Granary.Server.Listening;
+using Granary.Server.Membership;
 using Granary.Server.Tls;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Orleans.Configuration;
 
 namespace Granary.Server.Hosting;
 
@@ -20,15 +22,13 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly Storage _storage;
     private readonly WebApplication _app;
-    private readonly StandbyPorts _standby;
     private bool _hasStarted;
 
-    private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app, StandbyPorts standby)
+    private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app)
     {
         _loggers = loggers;
         _storage = storage;
         _app = app;
-        _standby = standby;
     }
 
     public IServiceProvider Services => _app.Services;
@@ -43,8 +43,9 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     {
         await using var server = await Start(options, cancellationToken);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, server._app.Lifetime.ApplicationStopping);
-        await server._storage.Log.Failed.WaitAsync(stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (server._storage.Log.Failure is { } failure)
+        var silo = server.Services.GetRequiredService<SiloFailure>();
+        await ((Task)Task.WhenAny(server._storage.Log.Failed, silo.Failed)).WaitAsync(stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if ((server._storage.Log.Failure ?? (silo.Failed.IsCompleted ? await silo.Failed : null)) is { } failure)
         {
             await Task.Delay(FailureNotice, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw new ServerFailedException(failure);
@@ -56,13 +57,29 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
     {
         var loggers = LoggerFactory.Create(logging => LogOutput.Configure(logging, options.LogLevel, options.LogFormat));
-        ITokens tokens;
-        ServerTls? tls;
+        var opening = Task.Run(() => OpenStorage(options, loggers, cancellationToken), cancellationToken);
+        WebApplicationBuilder builder;
+        Storage storage;
         try
         {
-            // A process that waits for its turn must not find out in the end that its keys cannot be used.
-            tokens = options.Jwt is { } jwt ? new JwtTokens(jwt, TimeProvider.System) : new SimpleTokens(options.AuthTokenTtl, TimeProvider.System);
-            tls = options.Tls.HasCertificate && UsesTls(options) ? Secured(options.Tls, loggers) : null;
+            // The two take about as long and use different parts of the machine.
+            builder = WebComposition.Prepare(options);
+        }
+        catch
+        {
+            await Task.WhenAny(opening);
+            if (opening.IsCompletedSuccessfully)
+            {
+                (await opening).Dispose();
+            }
+
+            loggers.Dispose();
+            throw;
+        }
+
+        try
+        {
+            storage = await opening;
         }
         catch
         {
@@ -70,28 +87,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             throw;
         }
 
-        var standby = new StandbyPorts(options, loggers.CreateLogger<StandbyPorts>());
-        try
-        {
-            return await Start(options, tokens, tls, standby, loggers, cancellationToken);
-        }
-        catch
-        {
-            standby.Dispose();
-            throw;
-        }
-    }
-
-    private static async Task<GranaryServer> Start(
-        ServerOptions options, ITokens tokens, ServerTls? tls, StandbyPorts standby, ILoggerFactory loggers, CancellationToken cancellationToken)
-    {
-        // The two take about as long and use different parts of the machine.
-        var rehearsal = new Lazy<Task>(() => Rehearse(loggers, cancellationToken));
-        var opening = Task.Run(() => OpenStorage(options, LeaderIs, loggers, cancellationToken), cancellationToken);
-        var builder = WebComposition.Prepare(options);
-        var storage = await opening;
-        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = address =>
-            standby.TakeOver(address) ?? SocketTransportOptions.CreateDefaultBoundListenSocket(address));
         builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
         builder.Services.AddSingleton(storage.TemporarySpace);
         try
@@ -101,10 +96,25 @@ internal sealed partial class GranaryServer : IAsyncDisposable
                 builder.Services.AddSingleton(new AuditLog(audit, TimeProvider.System));
             }
 
-            builder.Services.AddSingleton(tokens);
+            var simple = new SimpleTokens(options.AuthTokenTtl, TimeProvider.System);
+            builder.Services.AddSingleton<ITokens>(options.Jwt is { } jwt ? new JwtTokens(jwt, TimeProvider.System) : simple);
+            builder.Services.AddSingleton<ISessions>(simple);
             if (UsesTls(options))
             {
-                builder.Services.AddSingleton(tls ?? Secured(MadeByItself(options), loggers));
+                builder.Services.AddSingleton(Secured(options.Tls.HasCertificate ? options.Tls : MadeByItself(options), loggers));
+            }
+
+            if (storage.Database is { } database)
+            {
+                builder.Services.AddSingleton(database);
+                builder.Services.AddSingleton((SharedLog)storage.Log);
+                if (options.ListenPeerUrls[0].IsSecure)
+                {
+                    new PeerTls(options, database, loggers.CreateLogger<PeerTls>()).Secure(builder.Services);
+                }
+
+                var name = PostgresStart.ClusterName(database);
+                builder.Services.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (name, "granary"));
             }
         }
         catch
@@ -114,7 +124,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             throw;
         }
 
-        var server = new GranaryServer(loggers, storage, WebComposition.Assemble(builder), standby);
+        var server = new GranaryServer(loggers, storage, WebComposition.Assemble(builder));
         try
         {
             await server._app.StartAsync(cancellationToken);
@@ -133,7 +143,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         server._hasStarted = true;
         var logger = loggers.CreateLogger("Granary");
-        Log.Started(logger, ProductVersion.Granary, options.Engine, storage.Place, storage.Replica.State.Revision, storage.Log.Term);
+        Log.Started(logger, ProductVersion.Granary, options.Engine, storage.Place, storage.Replica.State.Revision, storage.Replica.State.Term);
         foreach (var url in options.ListenClientUrls)
         {
             Log.Listening(logger, url.Text);
@@ -145,12 +155,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         Log.Ready(logger);
         return server;
-
-        void LeaderIs(IReadOnlyList<string> clientUrls)
-        {
-            standby.LeaderIs(clientUrls);
-            _ = rehearsal.Value;
-        }
     }
 
     /// <summary>Stops accepting, finishes what is in flight for as long as the shutdown may take, then closes the storage.</summary>
@@ -160,7 +164,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         await Services.GetRequiredService<LastingCalls>().EndAll();
         await _app.StopAsync(tooLate.Token);
         await _app.DisposeAsync();
-        _standby.Dispose();
         var failed = _storage.Log.Failure is not null;
         _storage.Dispose();
         if (_hasStarted && !failed)
@@ -169,19 +172,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         }
 
         _loggers.Dispose();
-    }
-
-    private static async Task Rehearse(ILoggerFactory loggers, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await Task.Run(() => Rehearsal.Run(cancellationToken), cancellationToken);
-        }
-        catch (Exception exception)
-        {
-            // The real start takes longer then.
-            Log.NotRehearsed(loggers.CreateLogger("Granary"), exception);
-        }
     }
 
     private static bool UsesTls(ServerOptions options) => options.AllListenUrls.Any(static url => url.IsSecure);
@@ -195,11 +185,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         : AutoCertificate.Use(options.Tls, DataDirectory.CertificatesIn(options.EffectiveDataDirectory), options.AllListenUrls);
 
     private static async Task<Storage> OpenStorage(
-        ServerOptions options, Action<IReadOnlyList<string>> leaderIs, ILoggerFactory loggers, CancellationToken cancellationToken)
+        ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         try
         {
-            return await Storage.Open(options, leaderIs, loggers, cancellationToken);
+            return await Storage.Open(options, loggers, cancellationToken);
         }
         catch (Exception exception) when (exception is not (SettingsException or OperationCanceledException))
         {
@@ -220,9 +210,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         [LoggerMessage(3, LogLevel.Information, "ready to serve client requests")]
         public static partial void Ready(ILogger logger);
-
-        [LoggerMessage(6, LogLevel.Debug, "the start could not be rehearsed")]
-        public static partial void NotRehearsed(ILogger logger, Exception exception);
 
         [LoggerMessage(4, LogLevel.Information, "stopped: all calls finished or ended, all data on disk")]
         public static partial void Stopped(ILogger logger);

@@ -29,13 +29,11 @@ internal sealed class Storage : IDisposable
     // Keeps a second process out for as long as this one lives; null in memory.
     private readonly DirectoryLock? _lock;
 
-    private readonly PostgresEngine? _postgres;
-
     private Storage(
-        Replica replica, CommitLog log, string place, TemporarySpace temporarySpace, DirectoryLock? directoryLock = null, PostgresEngine? postgres = null)
+        Replica replica, ICommitLog log, string place, TemporarySpace temporarySpace, DirectoryLock? directoryLock = null, PostgresDatabase? database = null)
     {
         _lock = directoryLock;
-        _postgres = postgres;
+        Database = database;
         Replica = replica;
         Log = log;
         Place = place;
@@ -44,7 +42,10 @@ internal sealed class Storage : IDisposable
 
     public Replica Replica { get; }
 
-    public CommitLog Log { get; }
+    public ICommitLog Log { get; }
+
+    /// <summary>The database that the log is in; null where it is this process's alone.</summary>
+    public PostgresDatabase? Database { get; }
 
     /// <summary>Where the data is, for people.</summary>
     public string Place { get; }
@@ -67,11 +68,9 @@ internal sealed class Storage : IDisposable
     }
 
     /// <param name="options">Where it is.</param>
-    /// <param name="leaderIs">While another process leads: told where clients reach that one.</param>
     /// <param name="loggers">For all parts.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<Storage> Open(
-        ServerOptions options, Action<IReadOnlyList<string>> leaderIs, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<Storage> Open(ServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var logOptions = new CommitLogOptions { InitialRanges = RangeMap.SplitAt(options.InitialRangeSplits.Select(ByteString.CopyFromUtf8)) };
         if (options.Engine == Engine.Memory)
@@ -84,75 +83,109 @@ internal sealed class Storage : IDisposable
                 new TemporarySpace(Path.GetTempPath()));
         }
 
+        var directory = DataDirectory.Open(options.EffectiveDataDirectory);
+        if (options.Engine == Engine.Embedded)
+        {
+            return await OpenOwn(options, directory, logOptions, loggers, cancellationToken);
+        }
+
         while (true)
         {
             try
             {
-                return await OpenInDirectory(options, logOptions, leaderIs, loggers, cancellationToken);
+                return await OpenShared(options, directory, logOptions, loggers, cancellationToken);
             }
             catch (PostgresBehindException)
             {
                 // Opened again, it begins from the base snapshot.
             }
+            catch (Exception exception) when (exception is PostgresUnusableException or Npgsql.PostgresException)
+            {
+                throw new SettingsException($"--engine=postgres: {exception.Message}");
+            }
         }
     }
 
-    private static async Task<Storage> OpenInDirectory(
-        ServerOptions options, CommitLogOptions logOptions, Action<IReadOnlyList<string>> leaderIs, ILoggerFactory loggers, CancellationToken cancellationToken)
+    /// <summary>A store and a log that are this process's alone.</summary>
+    private static async Task<Storage> OpenOwn(
+        ServerOptions options, DataDirectory directory, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var directory = DataDirectory.Open(options.EffectiveDataDirectory);
         DirectoryLock? held = null;
         Replica? replica = null;
-        PostgresEngine? postgres = null;
-        IRecordLog? records = null;
+        SegmentLog? records = null;
         var verification = Task.CompletedTask;
         try
         {
             held = DirectoryLock.Take(directory.Path);
-            postgres = options.Engine == Engine.Postgres ? PostgresEngine.Open(options, directory, loggers, cancellationToken) : null;
             var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, CompactsAtOnce = false });
-            postgres?.Seed(store, cancellationToken);
             replica = new Replica(store);
             verification = Verify(store, cancellationToken);
             var replay = new Replaying(replica);
-            var place = directory.Path;
-            if (postgres is not null)
-            {
-                // Whoever waits must not find out in the end that it cannot lead.
-                await verification;
-                var (log, leadership) = postgres.Lead(replay, leaderIs, cancellationToken);
-                records = log;
-                logOptions = logOptions with { Leadership = leadership };
-                place = $"{postgres.Place}, replica in {directory.Path}";
-            }
-            else
-            {
-                records = SegmentLog.Open(
-                    LogOptions(directory.Log, options.MaxRequestBytes), replay.AppliedIndex, replay.Apply, loggers.CreateLogger<SegmentLog>());
-            }
-
+            records = SegmentLog.Open(
+                LogOptions(directory.Log, options.MaxRequestBytes), replay.AppliedIndex, replay.Apply, loggers.CreateLogger<SegmentLog>());
             replay.Publish();
             await verification;
-
-            // To begin the term needs the database once more.
-            using var stopping = cancellationToken.UnsafeRegister(static engine => ((PostgresEngine?)engine)?.Quiesce(TimeSpan.Zero), postgres);
             var space = new DiskSpace(directory.Path, store, TimeProvider.System, loggers.CreateLogger<DiskSpace>());
             return new Storage(
                 replica,
                 CommitLog.Open(records, replica, logOptions with { Room = space.Room }, loggers.CreateLogger<CommitLog>()),
-                place,
+                directory.Path,
                 new TemporarySpace(directory.Path, space.HasRoomForTemporary),
-                held,
-                postgres);
+                held);
         }
         catch
         {
             // A process that ends while the store is at work is ended by a fault in native code.
             await verification.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            postgres?.Quiesce(TimeSpan.Zero);
             records?.Dispose();
             replica?.Dispose();
-            postgres?.Dispose();
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A store of this process, and the log in a database, all of whose records the store has then.</summary>
+    private static async Task<Storage> OpenShared(
+        ServerOptions options, DataDirectory directory, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        if (directory.HasLog)
+        {
+            throw new SettingsException(
+                $"{directory.Path} holds a store of the embedded engine: name another --data-dir, and move in by `granary import --from OLD --to NEW` while both run");
+        }
+
+        var logger = loggers.CreateLogger<SharedLog>();
+        DirectoryLock? held = null;
+        Replica? replica = null;
+        PostgresDatabase? database = null;
+        var verification = Task.CompletedTask;
+        try
+        {
+            held = DirectoryLock.Take(directory.Path);
+            database = PostgresStart.Open(options.Postgres, logger, cancellationToken);
+            var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, CompactsAtOnce = false });
+            PostgresStart.Seed(database, store, logger, cancellationToken);
+            replica = new Replica(store);
+            verification = Verify(store, cancellationToken);
+            await verification;
+            var stopping = new CancellationTokenSource();
+            var follower = new Follower(replica, loggers.CreateLogger<Follower>(), stopping.Token);
+            follower.Begin();
+            PostgresStart.CatchUp(database, follower, logger, cancellationToken);
+            var space = new DiskSpace(directory.Path, store, TimeProvider.System, loggers.CreateLogger<DiskSpace>());
+            return new Storage(
+                replica,
+                new SharedLog(database, options.Postgres, replica, follower, logOptions with { Room = space.Room }, loggers, stopping),
+                $"{database.Place}, replica in {directory.Path}",
+                new TemporarySpace(directory.Path, space.HasRoomForTemporary),
+                held,
+                database);
+        }
+        catch
+        {
+            await verification.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            replica?.Dispose();
+            database?.Dispose();
             held?.Dispose();
             throw;
         }
@@ -171,10 +204,9 @@ internal sealed class Storage : IDisposable
 
     public void Dispose()
     {
-        _postgres?.Quiesce(GranaryServer.ShutdownTimeout);
-        Log.Dispose();
+        (Log as IDisposable)?.Dispose();
         Replica.Dispose();
-        _postgres?.Dispose();
+        Database?.Dispose();
         _lock?.Dispose();
     }
 }

@@ -7,8 +7,10 @@ using Granary.Server.Health;
 using Granary.Server.Http;
 using Granary.Server.Identity;
 using Granary.Server.Listening;
+using Granary.Server.Membership;
 using Granary.Server.Metrics;
 using Granary.Server.Tracing;
+using Granary.Storage.Replicas;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Granary.Server.Hosting;
@@ -31,6 +33,18 @@ internal static class WebComposition
         // Before the silo, so that what its grains count when they come up is counted.
         builder.Services.AddGranaryMetrics();
         builder.UseOrleans(silo => silo.UseGranary(options));
+        if (options.Engine == Engine.Postgres)
+        {
+            // Behind the silo, and before the ports of clients.
+            builder.Services.AddSingleton<Campaign>();
+            builder.Services.AddHostedService(static services => services.GetRequiredService<Campaign>());
+            builder.Services.AddSingleton(static services => new MemberIdentity(() => services.GetRequiredService<Campaign>().MemberId));
+        }
+        else
+        {
+            builder.Services.AddSingleton(static services => new MemberIdentity(() => services.GetRequiredService<Replica>().State.MemberId));
+        }
+
 
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(provider => new RpcMetrics(EtcdServices.All, provider.GetRequiredService<IMeterFactory>(), options.ExtensiveMetrics));
@@ -42,6 +56,7 @@ internal static class WebComposition
         builder.Services.AddSingleton(new GatewayRoutes(EtcdServices.All));
         builder.Services.AddSingleton(new Passwords(options.BcryptCost));
         builder.Services.AddSingleton<Callers>();
+        builder.Services.AddSingleton<SessionSharing>();
         builder.Services.AddEtcdServices();
         builder.Services.AddGrpc(grpc =>
         {

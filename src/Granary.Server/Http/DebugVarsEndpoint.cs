@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Granary.Log.Commits;
 using Granary.Server.Hosting;
+using Granary.Server.Membership;
 using Granary.Storage.Replicas;
 
 namespace Granary.Server.Http;
@@ -20,7 +22,6 @@ internal static class DebugVarsEndpoint
             return;
         }
 
-        var state = context.RequestServices.GetRequiredService<Replica>().State;
         context.Response.ContentType = "application/json; charset=utf-8";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
         json.WriteStartObject();
@@ -30,7 +31,7 @@ internal static class DebugVarsEndpoint
         json.WriteEndArray();
         json.WriteNumber("file_descriptor_limit", ProcessLimits.OpenFiles);
         WriteMemory(json);
-        WriteLog(json, state);
+        WriteLog(json, context.RequestServices);
         json.WriteEndObject();
         await json.FlushAsync(context.RequestAborted);
     }
@@ -65,16 +66,19 @@ internal static class DebugVarsEndpoint
     }
 
     // What is ordered by one member is committed by it, and applied before anybody is told.
-    private static void WriteLog(Utf8JsonWriter json, ReplicaState state)
+    private static void WriteLog(Utf8JsonWriter json, IServiceProvider services)
     {
-        var member = state.MemberId.ToString("x", CultureInfo.InvariantCulture);
+        var state = services.GetRequiredService<Replica>().State;
+        var leader = services.GetRequiredService<ILeadership>().Leader;
+        var member = services.GetRequiredService<MemberIdentity>().Id.ToString("x", CultureInfo.InvariantCulture);
+        var led = leader.MemberId.ToString("x", CultureInfo.InvariantCulture);
         json.WriteStartObject("raft.status");
         json.WriteString("id", member);
         json.WriteNumber("term", state.Term);
-        json.WriteString("vote", member);
+        json.WriteString("vote", led);
         json.WriteNumber("commit", state.AppliedIndex);
-        json.WriteString("lead", member);
-        json.WriteString("raftState", "StateLeader");
+        json.WriteString("lead", led);
+        json.WriteString("raftState", leader.IsOwn ? "StateLeader" : "StateFollower");
         json.WriteNumber("applied", state.AppliedIndex);
         json.WriteStartObject("progress");
         json.WriteStartObject(member);

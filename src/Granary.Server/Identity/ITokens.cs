@@ -1,3 +1,4 @@
+using Granary.Grains.Identity;
 using Granary.Mvcc.Auth;
 using Granary.Protos;
 
@@ -12,6 +13,9 @@ internal interface ITokens
     /// <param name="index">The applied index of that state.</param>
     /// <exception cref="Mvcc.Errors.EtcdException">Tokens are not given here.</exception>
     string Assign(AuthState auth, User user, long index);
+
+    /// <summary>What other silos must know of a token that was given here for it to be good there; null for nothing.</summary>
+    Session? Share(string token, long index);
 
     /// <summary>Whose a token is in a state; null when it is nobody's, or no longer.</summary>
     Caller? Find(AuthState auth, string token);

@@ -1,16 +1,17 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Google.Protobuf;
+using Granary.Grains.Identity;
 using Granary.Mvcc.Auth;
 using Granary.Protos;
 
 namespace Granary.Server.Identity;
 
 /// <summary>
-/// Tokens that only this process knows: random letters, a dot, an index of the log. Each use gives a token its full time again. It ends
+/// Tokens that only the processes of this cluster know: random letters, a dot, an index of the log. Each use gives a token its full time again. It ends
 /// with its user, with the password by which it was got, and when authentication is turned off.
 /// </summary>
-internal sealed class SimpleTokens(TimeSpan timeToLive, TimeProvider time) : ITokens
+internal sealed class SimpleTokens(TimeSpan timeToLive, TimeProvider time) : ITokens, ISessions
 {
     private const string Letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     private const int LetterCount = 16;
@@ -18,7 +19,7 @@ internal sealed class SimpleTokens(TimeSpan timeToLive, TimeProvider time) : ITo
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
     // Found by a hash that is seeded anew for each process: how long a look-up takes tells nothing of the tokens there are.
-    private readonly ConcurrentDictionary<string, Session> _sessions = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, HeldSession> _sessions = new(StringComparer.Ordinal);
     private long _sweptAt = time.GetTimestamp();
 
     /// <summary>Tokens that are held, spent ones that nobody has swept away included.</summary>
@@ -30,11 +31,20 @@ internal sealed class SimpleTokens(TimeSpan timeToLive, TimeProvider time) : ITo
         while (true)
         {
             var token = $"{RandomNumberGenerator.GetString(Letters, LetterCount)}.{index}";
-            if (_sessions.TryAdd(token, new Session(Caller.Of(user.Name.ToStringUtf8()), user.Password, auth.EnabledAt, time.GetTimestamp())))
+            if (_sessions.TryAdd(token, new HeldSession(Caller.Of(user.Name.ToStringUtf8()), user.Password, auth.EnabledAt, time.GetTimestamp())))
             {
                 return token;
             }
         }
+    }
+
+    public Session? Share(string token, long index) => _sessions.TryGetValue(token, out var held)
+        ? new Session(token, held.Caller.User!, held.Password, held.EnabledAt, index) : null;
+
+    public void Add(Session session)
+    {
+        Sweep();
+        _sessions.TryAdd(session.Token, new HeldSession(Caller.Of(session.User), session.Password, session.EnabledAt, time.GetTimestamp()));
     }
 
     public Caller? Find(AuthState auth, string token)
@@ -57,7 +67,7 @@ internal sealed class SimpleTokens(TimeSpan timeToLive, TimeProvider time) : ITo
         return session.Caller;
     }
 
-    private bool IsSpent(Session session) => time.GetElapsedTime(session.UsedAt) >= timeToLive;
+    private bool IsSpent(HeldSession session) => time.GetElapsedTime(session.UsedAt) >= timeToLive;
 
     private void Sweep()
     {
@@ -76,7 +86,7 @@ internal sealed class SimpleTokens(TimeSpan timeToLive, TimeProvider time) : ITo
         }
     }
 
-    private sealed class Session(Caller caller, ByteString password, ulong enabledAt, long usedAt)
+    private sealed class HeldSession(Caller caller, ByteString password, ulong enabledAt, long usedAt)
     {
         private long _usedAt = usedAt;
 

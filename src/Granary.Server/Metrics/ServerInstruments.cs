@@ -5,7 +5,9 @@ using Granary.Grains.Watches;
 using Granary.Log.Commits;
 using Granary.Protos;
 using Granary.Server.Configuration;
+using Granary.Server.Facade;
 using Granary.Server.Listening;
+using Granary.Server.Membership;
 using Granary.Storage.Replicas;
 
 namespace Granary.Server.Metrics;
@@ -21,6 +23,9 @@ internal sealed class ServerInstruments
     public ServerInstruments(
         Replica replica,
         ICommitLog log,
+        ILeadership leadership,
+        ReadBarrier barrier,
+        MemberIdentity identity,
         WatchStreams watches,
         CompactionWorker compaction,
         ClientTraffic traffic,
@@ -33,7 +38,7 @@ internal sealed class ServerInstruments
         _replica = replica;
         _meter = meters.Create(MeterName);
         AddStore(replica, new LatestFigures(() => replica.Store.Figures, time));
-        AddServer(log, options);
+        AddServer(log, leadership, barrier, identity, options);
 
         Gauge("etcd_debugging_mvcc_current_revision", "The store's revision.", () => replica.State.Revision);
         Gauge("etcd_debugging_mvcc_compact_revision", "The compacted revision.", () => replica.State.CompactedRevision);
@@ -71,31 +76,31 @@ internal sealed class ServerInstruments
         Gauge("granary.store.snapshots", "Snapshots of the store that are held.", () => figures.Value.SnapshotsCount);
     }
 
-    private void AddServer(ICommitLog log, ServerOptions options)
+    private void AddServer(ICommitLog log, ILeadership leadership, ReadBarrier barrier, MemberIdentity identity, ServerOptions options)
     {
-        Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => log.IsLeading ? 1 : 0);
+        Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => log.Failure is null && leadership.IsHeard ? 1 : 0);
         Gauge("etcd_server_is_leader", "Whether this server is the one.", () => log.IsLeading ? 1 : 0);
         Gauge("etcd_server_is_learner", "Whether this server only follows.", static () => 0);
         Gauge("etcd_server_quota_backend_bytes", "What the store may take up.", () => options.QuotaBackendBytes);
         Gauge("etcd_server_snapshot_apply_in_progress_total", "States of other servers that are being taken over.", static () => 0);
         Gauge("granary.log.writable", "Whether the log takes records: it fails for good, cannot be reached, or has no room for the moment.",
-            () => log.IsLeading && log.Shortage is null ? 1 : 0);
+            () => log.Failure is null && leadership.IsHeard && log.Shortage is null ? 1 : 0);
         Gauge("granary.alarms", "Alarms that are up.", () => _replica.State.Alarms.Count);
 
         // Every term begins with a leader.
-        Counter("etcd_server_leader_changes_seen_total", "Terms that began while this server ran.", static () => 1);
+        long? firstTerm = null;
+        Counter("etcd_server_leader_changes_seen_total", "Terms that began while this server ran.", () => _replica.State.Term - (firstTerm ??= _replica.State.Term) + 1);
         Counter("etcd_server_proposals_committed_total", "Records that are durable.", () => _replica.State.AppliedIndex);
         Counter("etcd_server_proposals_applied_total", "Records that are applied.", () => _replica.State.AppliedIndex);
 
-        // A single silo asks nobody before it reads, and sends no heartbeats.
-        Counter("etcd_server_slow_read_indexes_total", "Read barriers that took long.", static () => 0);
-        Counter("etcd_server_read_indexes_failed_total", "Read barriers that failed.", static () => 0);
+        Counter("etcd_server_slow_read_indexes_total", "Read barriers that took long.", () => barrier.SlowCount);
+        Counter("etcd_server_read_indexes_failed_total", "Read barriers that failed.", () => barrier.FailedCount);
         Counter("etcd_server_heartbeat_send_failures_total", "Heartbeats that could not be sent.", static () => 0);
 
         One("etcd_server_version", "server_version", () => ProductVersion.Etcd);
         One("etcd_server_go_version", "server_go_version", static () => $"dotnet{Environment.Version}");
         One("etcd_cluster_version", "cluster_version", static () => ProductVersion.EtcdCluster[..ProductVersion.EtcdCluster.LastIndexOf('.')]);
-        One("etcd_server_id", "server_id", () => _replica.State.MemberId.ToString("x", System.Globalization.CultureInfo.InvariantCulture));
+        One("etcd_server_id", "server_id", () => identity.Id.ToString("x", System.Globalization.CultureInfo.InvariantCulture));
         One("granary.info", "version", static () => ProductVersion.Granary);
     }
 

@@ -15,19 +15,33 @@ internal sealed record CertificateFiles(SslStreamCertificateContext Server, X509
     public static CertificateFiles Read(TlsOptions options)
     {
         var authorities = options.TrustedCaFile is { } authoritiesFile ? ReadAll(authoritiesFile, "trusted-ca-file") : null;
-        var revoked = options.ClientCrlFile is { } crlFile ? Use(crlFile, "client-crl-file", RevocationList.ReadSerialNumbers) : new HashSet<string>();
-        return new CertificateFiles(ReadServer(options), authorities, revoked);
+        return new CertificateFiles(ReadServer(options), authorities, ReadRevoked(options.ClientCrlFile, "client-crl-file"));
     }
+
+    /// <summary>One certificate with its key.</summary>
+    /// <exception cref="SettingsException">One of the files cannot be used.</exception>
+    public static X509Certificate2 ReadOne(string file, string setting, string keyFile, string keySetting)
+    {
+        _ = ReadAll(file, setting);
+        return Use(keyFile, keySetting, key => X509Certificate2.CreateFromPemFile(file, key));
+    }
+
+    /// <summary>The serial numbers in a list of revoked certificates.</summary>
+    /// <exception cref="SettingsException">The file cannot be used.</exception>
+    public static IReadOnlySet<string> ReadRevoked(string? file, string setting) =>
+        file is null ? new HashSet<string>() : Use(file, setting, RevocationList.ReadSerialNumbers);
 
     private static SslStreamCertificateContext ReadServer(TlsOptions options)
     {
         var chain = ReadAll(options.CertificateFile!, "cert-file");
-        var leaf = Use(options.KeyFile!, "key-file", key => X509Certificate2.CreateFromPemFile(options.CertificateFile!, key));
+        var leaf = ReadOne(options.CertificateFile!, "cert-file", options.KeyFile!, "key-file");
         chain.RemoveAt(0);
         return SslStreamCertificateContext.Create(leaf, chain, offline: true);
     }
 
-    private static X509Certificate2Collection ReadAll(string file, string setting) => Use(file, setting, path =>
+    /// <summary>All certificates of a file.</summary>
+    /// <exception cref="SettingsException">It cannot be used.</exception>
+    public static X509Certificate2Collection ReadAll(string file, string setting) => Use(file, setting, path =>
     {
         var certificates = new X509Certificate2Collection();
         certificates.ImportFromPemFile(path);

@@ -78,22 +78,7 @@ internal sealed partial class ServerTls
         }
     }
 
-    // What is behind the links counts: Kubernetes exchanges a link to a whole directory.
-    private string Stamp() => string.Join('|', ((string?[])[_options.CertificateFile, _options.KeyFile, _options.TrustedCaFile, _options.ClientCrlFile])
-        .OfType<string>()
-        .Select(static path =>
-        {
-            try
-            {
-                var file = new FileInfo(path);
-                file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
-                return $"{file.LastWriteTimeUtc.Ticks} {(file.Exists ? file.Length : -1)}";
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-            {
-                return exception.Message;
-            }
-        }));
+    private string Stamp() => FileStamps.Of(_options.CertificateFile, _options.KeyFile, _options.TrustedCaFile, _options.ClientCrlFile);
 
     private SslServerAuthenticationOptions Make(CertificateFiles files)
     {

@@ -14,7 +14,7 @@ public sealed class PostgresFailoverTests : PostgresTest
     [Fact]
     public async Task Nothing_acknowledged_is_lost_when_leaders_are_killed()
     {
-        Server[] servers = [await Leader(), await Standby()];
+        Server[] servers = [await Leader(), await Follower()];
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         var acknowledged = new ConcurrentDictionary<long, string>();
         var silences = new ConcurrentBag<TimeSpan>();
@@ -26,7 +26,7 @@ public sealed class PostgresFailoverTests : PostgresTest
             await Eventually.Holds("there are writes in this term", () => Task.FromResult(acknowledged.Count > before + 100), Generous, Stop);
             await leader.Kill(Stop);
             await Leads(standby);
-            await leader.StartWaiting(Stop);
+            await leader.StartAgain(Stop);
         }
 
         await ending.CancelAsync();
@@ -84,57 +84,96 @@ public sealed class PostgresFailoverTests : PostgresTest
     }
 
     [Fact]
-    public async Task Whoever_waits_passes_clients_on_and_has_them_wait_while_nobody_leads()
+    public async Task Every_server_serves_and_watches_on_a_survivor_go_on_without_a_gap_when_the_leader_is_killed()
     {
         var leader = await Leader();
-        var standby = await Standby();
-        Assert.Equal(2, await Put(standby, "a", "1"));
+        var follower = await Follower();
+        Assert.Equal(2, await Put(follower, "a", "1"));
+        Assert.Equal("1", (await Get(follower, "a", isSerializable: true))!.Value.ToStringUtf8());
         Assert.Equal("1", (await Get(leader, "a"))!.Value.ToStringUtf8());
-        Assert.Contains("true", await PlainHttp.Get(standby.Address + "/health", Stop), StringComparison.Ordinal);
-        using var watch = new Watch.WatchClient(standby.Channel).Watch(cancellationToken: Stop);
+        Assert.Contains("true", await PlainHttp.Get(follower.Address + "/health", Stop), StringComparison.Ordinal);
+        using var watch = new Watch.WatchClient(follower.Channel).Watch(cancellationToken: Stop);
         await watch.RequestStream.WriteAsync(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("a") } }, Stop);
         Assert.True(await watch.ResponseStream.MoveNext(Stop));
         await Put(leader, "a", "2");
-        Assert.True(await watch.ResponseStream.MoveNext(Stop));
-        Assert.Equal(3, Assert.Single(watch.ResponseStream.Current.Events).Kv.ModRevision);
-
+        Assert.Equal("2", (await Get(follower, "a"))!.Value.ToStringUtf8());
         await leader.Kill(Stop);
-        using var fresh = Channels.To(standby.Address);
-        Assert.Equal(4, await Put(fresh, "a", "3"));
-        await Leads(standby);
-    }
+        Assert.Equal(4, await PutUntilTaken(follower, "a", "3"));
+        await Leads(follower);
+        Assert.Equal(5, await Put(follower, "a", "4"));
+        for (var revision = 3; revision <= 5; revision++)
+        {
+            Assert.True(await watch.ResponseStream.MoveNext(Stop));
+            Assert.Equal(revision, Assert.Single(watch.ResponseStream.Current.Events).Kv.ModRevision);
+        }
 
-    [Fact]
-    public async Task A_port_that_is_served_under_the_leaders_own_url_stays_closed()
-    {
-        var leader = await Leader();
-        var port = LoopbackPorts.Take();
-        var standby = NotStarted(null, "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls", leader.Address);
-        await standby.StartWaiting(Stop);
-        await Assert.ThrowsAsync<HttpRequestException>(() => PlainHttp.Get($"http://127.0.0.1:{port}/health", Stop));
-        await leader.Kill(Stop);
-        await Eventually.Holds(
-            "it leads",
-            async () =>
+        // A call that was under way to the leader ends with an error, and was not made.
+        static async Task<long> PutUntilTaken(Server server, string key, string value)
+        {
+            while (true)
             {
                 try
                 {
-                    return (await PlainHttp.Get($"http://127.0.0.1:{port}/health", Stop)).Contains("true", StringComparison.Ordinal);
+                    return await Put(server, key, value);
                 }
-                catch (HttpRequestException)
+                catch (RpcException exception) when (exception.StatusCode == StatusCode.Unavailable)
                 {
-                    return false;
+                    Assert.NotEqual(value, (await Get(server, key))!.Value.ToStringUtf8());
                 }
-            },
-            Generous,
-            Stop);
+            }
+        }
     }
 
     [Fact]
-    public async Task A_leader_that_was_stopped_tells_nothing_stale_and_ends()
+    public async Task Leadership_moves_to_the_member_that_is_named_and_no_call_is_lost()
+    {
+        var first = await Leader();
+        Server[] servers = [first, await Follower(), await Follower()];
+        var members = (await new Protos.Cluster.ClusterClient(first.Channel).MemberListAsync(new MemberListRequest { Linearizable = true }, cancellationToken: Stop)).Members;
+        Assert.Equal(servers.Select(static server => server.MemberName).Order(), members.Select(static member => member.Name).Order());
+        ulong IdOf(Server server) => members.Single(member => member.Name == server.MemberName).ID;
+        var maintenance = new Maintenance.MaintenanceClient(first.Channel);
+        Assert.Equal(
+            "etcdserver: not leader",
+            (await Assert.ThrowsAsync<RpcException>(async () => await new Maintenance.MaintenanceClient(servers[1].Channel).MoveLeaderAsync(
+                new MoveLeaderRequest { TargetID = IdOf(first) }, cancellationToken: Stop))).Status.Detail);
+        Assert.Equal(
+            "etcdserver: bad leader transferee",
+            (await Assert.ThrowsAsync<RpcException>(async () => await maintenance.MoveLeaderAsync(new MoveLeaderRequest { TargetID = 1 }, cancellationToken: Stop))).Status.Detail);
+        await maintenance.MoveLeaderAsync(new MoveLeaderRequest { TargetID = IdOf(servers[2]) }, cancellationToken: Stop);
+        Assert.True(await Database.IsLedBy(servers[2], Stop));
+        foreach (var server in servers)
+        {
+            await Put(server, "a", server.MemberName);
+            var status = await new Maintenance.MaintenanceClient(server.Channel).StatusAsync(new StatusRequest(), cancellationToken: Stop);
+            Assert.Equal((IdOf(servers[2]), IdOf(server)), (status.Leader, status.Header.MemberId));
+        }
+
+        Assert.Equal(servers[2].MemberName, (await Get(first, "a"))!.Value.ToStringUtf8());
+    }
+
+    [Fact]
+    public async Task A_member_that_is_removed_leads_no_more_and_ends()
+    {
+        var first = await Leader();
+        var second = await Follower();
+        var cluster = new Protos.Cluster.ClusterClient(second.Channel);
+        var members = (await cluster.MemberListAsync(new MemberListRequest(), cancellationToken: Stop)).Members;
+        var removed = members.Single(member => member.Name == first.MemberName);
+        var left = (await cluster.MemberRemoveAsync(new MemberRemoveRequest { ID = removed.ID }, cancellationToken: Stop)).Members;
+        Assert.Equal(second.MemberName, Assert.Single(left).Name);
+        Assert.Equal(CannotWrite, await first.Ended("it was removed", Stop));
+        await Leads(second);
+        await first.StartAgain(Stop);
+        Assert.NotEqual(removed.ID, (await cluster.MemberListAsync(new MemberListRequest(), cancellationToken: Stop)).Members.Single(member => member.Name == first.MemberName).ID);
+        Assert.Equal(2, await Put(first, "a", "1"));
+    }
+
+    [Fact]
+    public async Task A_leader_that_was_stopped_tells_nothing_stale_and_follows()
     {
         var stopped = await Leader();
-        var other = await Standby();
+        var other = await Follower();
         await Put(stopped, "a", "old");
         Signals.Send(stopped.ProcessId, Signals.StandStill);
 
@@ -147,8 +186,8 @@ public sealed class PostgresFailoverTests : PostgresTest
 
         Assert.All(await Task.WhenAll(early), static value => Assert.True(value is null or "old" or "new", value));
         Assert.All(await Task.WhenAll(late), static value => Assert.True(value is null or "new", value));
-        Assert.Equal(CannotWrite, await stopped.Ended("another leads", Stop));
         Assert.Equal("new", (await Get(other, "a"))!.Value.ToStringUtf8());
+        await Eventually.Holds("it follows", async () => await Ask(stopped) == "new", Generous, Stop);
 
         static async Task<string?> Ask(Server server)
         {
@@ -169,7 +208,7 @@ public sealed class PostgresFailoverTests : PostgresTest
         // Far longer than the test's patience: nobody waits for it.
         string[] flags = ["--election-timeout=50000", "--heartbeat-interval=100"];
         var first = await Leader(flags);
-        var second = await Standby(flags);
+        var second = await Follower(flags);
         await Put(first, "a", "1");
         Assert.Equal(0, await first.Stop(Stop));
         await Leads(second);
@@ -181,7 +220,7 @@ public sealed class PostgresFailoverTests : PostgresTest
     public async Task Leases_and_users_go_on_under_another_leader()
     {
         var first = await Leader("--bcrypt-cost=4");
-        var second = await Standby("--bcrypt-cost=4");
+        var second = await Follower("--bcrypt-cost=4");
         var lease = (await new Lease.LeaseClient(first.Channel).LeaseGrantAsync(new LeaseGrantRequest { TTL = 600 }, cancellationToken: Stop)).ID;
         await new KV.KVClient(first.Channel).PutAsync(new PutRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("leased"), Lease = lease }, cancellationToken: Stop);
         await new Auth.AuthClient(first.Channel).UserAddAsync(new AuthUserAddRequest { Name = "ann", Password = "a" }, cancellationToken: Stop);

@@ -17,7 +17,7 @@ public sealed class PostgresPromotionTests : PostgresTest
         var both = $"Host=127.0.0.1:{Database.Port},127.0.0.1:{standby.Port};Username=granary;Database=postgres";
         Server[] servers = [Over(both), Over(both)];
         await servers[0].StartAgain(Stop);
-        await servers[1].StartWaiting(Stop);
+        await servers[1].StartAgain(Stop);
         var acknowledged = new ConcurrentDictionary<long, (string Key, string Value)>();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         var writers = Enumerable.Range(0, Writers).Select(Write).ToList();

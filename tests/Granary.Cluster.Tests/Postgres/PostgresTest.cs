@@ -43,13 +43,8 @@ public abstract class PostgresTest : IAsyncLifetime
         return server;
     }
 
-    /// <summary>A server that waits until nobody else leads.</summary>
-    protected async Task<Server> Standby(params string[] flags)
-    {
-        var server = NotStarted(null, flags);
-        await server.StartWaiting(Stop);
-        return server;
-    }
+    /// <summary>A server that follows, as another one leads.</summary>
+    protected Task<Server> Follower(params string[] flags) => Leader(null, flags);
 
     protected Server NotStarted(int? port, params string[] flags) => Over(Database.ConnectionString(port), flags);
 
@@ -62,14 +57,14 @@ public abstract class PostgresTest : IAsyncLifetime
         return server;
     }
 
-    /// <summary>Waits until a server that waited leads and serves.</summary>
+    /// <summary>Waits until a server that followed leads and serves.</summary>
     protected Task Leads(Server server) => Eventually.Holds(
         "it leads",
         async () =>
         {
             try
             {
-                // Whoever waits passes on what it is asked: that it answers says nothing.
+                // Whoever follows serves as well: that it answers says nothing.
                 return await Database.IsLedBy(server, Stop) && await Get(server, "leads") is null;
             }
             catch (RpcException)

@@ -7,15 +7,17 @@ namespace Granary.Log.Engines.Postgres;
 /// <param name="Term">Grows with each leader.</param>
 /// <param name="LeaderId">Of each leader another, by chance: terms may begin anew when a database has lost some.</param>
 /// <param name="Holder">Who leads, or led last.</param>
-/// <param name="ClientUrls">Where clients reach its holder.</param>
+/// <param name="MemberId">Its id in the cluster.</param>
+/// <param name="Silo">The address of its silo.</param>
 /// <param name="Beats">Grows with each sign of life.</param>
 /// <param name="LeaseTime">How long its holder may be silent.</param>
 /// <param name="IsReleased">Whether its holder has given it up.</param>
+/// <param name="Successor">The member that is to take over from a holder who has given it up; 0 for any.</param>
 /// <param name="LastIndex">The last record of the log.</param>
 public sealed record LeadershipRow(
-    long Term, long LeaderId, string Holder, IReadOnlyList<string> ClientUrls, long Beats, TimeSpan LeaseTime, bool IsReleased, long LastIndex)
+    long Term, long LeaderId, string Holder, ulong MemberId, string Silo, long Beats, TimeSpan LeaseTime, bool IsReleased, ulong Successor, long LastIndex)
 {
-    private const string Columns = "term, leader_id, holder, client_urls, beats, lease_milliseconds, is_released, last_index";
+    private const string Columns = "term, leader_id, holder, member_id, silo, beats, lease_milliseconds, is_released, successor, last_index";
 
     internal static LeadershipRow Read(NpgsqlConnection connection, PostgresDatabase database)
     {
@@ -24,20 +26,21 @@ public sealed record LeadershipRow(
     }
 
     /// <summary>Begins the next term, if the row is still as it was seen; null if it is not.</summary>
-    internal LeadershipRow? TakeOver(NpgsqlConnection connection, PostgresDatabase database, PostgresOptions options)
+    internal LeadershipRow? TakeOver(NpgsqlConnection connection, PostgresDatabase database, TimeSpan leaseTime, Candidate candidate)
     {
         using var command = new NpgsqlCommand(
             $"""
-            UPDATE {database.Leadership} SET term = term + 1, leader_id = $6, holder = $3, client_urls = $5, beats = beats + 1, lease_milliseconds = $4, is_released = false
-            WHERE term = $1 AND beats = $2 AND leader_id = $7 RETURNING {Columns}
+            UPDATE {database.Leadership} SET term = term + 1, leader_id = $6, holder = $3, member_id = $5, silo = $8, successor = 0, beats = beats + 1,
+                lease_milliseconds = $4, is_released = false
+            WHERE term = $1 AND beats = $2 AND leader_id = $7 AND EXISTS (SELECT 1 FROM {database.Members} WHERE id = $5 AND silo = $8) RETURNING {Columns}
             """,
             connection)
         {
             Parameters =
             {
-                new() { Value = Term }, new() { Value = Beats }, new() { Value = options.Holder }, new() { Value = (long)options.LeaseTime.TotalMilliseconds },
-                new() { Value = options.ClientUrls.ToArray() }, new() { Value = (long)CommitLog.NewId() },
-                new() { Value = LeaderId },
+                new() { Value = Term }, new() { Value = Beats }, new() { Value = candidate.Holder }, new() { Value = (long)leaseTime.TotalMilliseconds },
+                new() { Value = (long)candidate.MemberId }, new() { Value = (long)CommitLog.NewId() },
+                new() { Value = LeaderId }, new() { Value = candidate.Silo },
             },
         };
         return database.Kept(connection, command.CommandTimeout, () => One(command));
@@ -51,11 +54,13 @@ public sealed record LeadershipRow(
                 reader.GetInt64(0),
                 reader.GetInt64(1),
                 reader.GetString(2),
-                reader.GetFieldValue<string[]>(3),
-                reader.GetInt64(4),
-                TimeSpan.FromMilliseconds(reader.GetInt64(5)),
-                reader.GetBoolean(6),
-                reader.GetInt64(7))
+                (ulong)reader.GetInt64(3),
+                reader.GetString(4),
+                reader.GetInt64(5),
+                TimeSpan.FromMilliseconds(reader.GetInt64(6)),
+                reader.GetBoolean(7),
+                (ulong)reader.GetInt64(8),
+                reader.GetInt64(9))
             : null;
     }
 }

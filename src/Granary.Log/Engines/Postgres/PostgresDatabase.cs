@@ -67,6 +67,21 @@ public sealed partial class PostgresDatabase : IDisposable
     /// <summary>What base snapshots are made of.</summary>
     public string SnapshotChunks => $"{_options.Schema}.snapshot_chunk";
 
+    /// <summary>The processes of the cluster.</summary>
+    public string Members => $"{_options.Schema}.member";
+
+    /// <summary>The certificates that members have made themselves.</summary>
+    public string MemberCertificates => $"{_options.Schema}.member_certificate";
+
+    /// <summary>The condition that the leader of the row of leadership is a member, and that very process.</summary>
+    public string HasMember => $"EXISTS (SELECT 1 FROM {Members} AS member WHERE member.id = member_id AND member.silo = {Leadership}.silo)";
+
+    /// <summary>The silos of the cluster, each as Orleans knows it.</summary>
+    public string Silos => $"{_options.Schema}.silo";
+
+    /// <summary>The version of the silos as a whole, and the name of the cluster.</summary>
+    public string SiloTable => $"{_options.Schema}.silo_table";
+
     /// <summary>Where it is, for people: never with a password.</summary>
     public string Place
     {

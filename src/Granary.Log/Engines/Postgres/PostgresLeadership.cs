@@ -30,6 +30,8 @@ public sealed partial class PostgresLeadership : IDisposable
     private TaskCompletionSource _nextProof = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _provedUntil;
     private volatile string? _lostReason;
+    private volatile bool _isDeposed;
+    private bool _isDisposed;
 
     private PostgresLeadership(PostgresDatabase database, PostgresOptions options, TimeProvider clock, ILogger logger, LeadershipRow row, long sentAt)
     {
@@ -61,19 +63,32 @@ public sealed partial class PostgresLeadership : IDisposable
     /// <summary>Why it leads no more, or null.</summary>
     public string? LostReason => _lostReason;
 
+    /// <summary>Whether another process leads now, which is no fault of anything.</summary>
+    public bool IsDeposed => _isDeposed;
+
+    /// <summary>The member that is to take over when this process gives leadership up; 0 for any.</summary>
+    public ulong Successor { get; set; }
+
     /// <summary>Whether nobody else can lead at this moment.</summary>
     public bool IsProved => _clock.GetTimestamp() < Interlocked.Read(ref _provedUntil) && _lostReason is null;
 
     /// <summary>Waits until nobody else leads, following the log meanwhile, and begins a term of its own.</summary>
     /// <param name="database">Has the tables.</param>
     /// <param name="options">Settings.</param>
+    /// <param name="candidate">Who this process is.</param>
     /// <param name="clock">Goes on while the machine is suspended.</param>
     /// <param name="follow">Told who leads and of the last record, again and again, to read on to it over the connection.</param>
     /// <param name="logger">Told of who leads.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
     public static PostgresLeadership Acquire(
-        PostgresDatabase database, PostgresOptions options, TimeProvider clock, Action<NpgsqlConnection, LeadershipRow> follow, ILogger logger, CancellationToken cancellationToken)
+        PostgresDatabase database,
+        PostgresOptions options,
+        Candidate candidate,
+        TimeProvider clock,
+        Action<NpgsqlConnection, LeadershipRow> follow,
+        ILogger logger,
+        CancellationToken cancellationToken)
     {
         NpgsqlConnection? connection = null;
         LeadershipRow? seen = null;
@@ -97,13 +112,13 @@ public sealed partial class PostgresLeadership : IDisposable
                     follow(connection, row);
                     if (told != row.LeaderId && !row.IsReleased)
                     {
-                        // Said when clients are passed on already.
                         told = row.LeaderId;
-                        Log.Waits(logger, row.Holder, row.Term);
+                        Log.Follows(logger, row.Holder, row.Term);
                     }
 
                     var sentAt = clock.GetTimestamp();
-                    if ((seen.IsReleased || clock.GetElapsedTime(seenAt, sentAt) > Patience(row)) && seen.TakeOver(connection, database, options) is { } taken)
+                    var isFree = seen.IsReleased && (seen.Successor == 0 || seen.Successor == candidate.MemberId);
+                    if ((isFree || clock.GetElapsedTime(seenAt, sentAt) > Patience(row)) && seen.TakeOver(connection, database, options.LeaseTime, candidate) is { } taken)
                     {
                         return new PostgresLeadership(database, options, clock, logger, taken, sentAt);
                     }
@@ -165,6 +180,13 @@ public sealed partial class PostgresLeadership : IDisposable
         waiting.TrySetResult();
     }
 
+    /// <summary>Another process leads.</summary>
+    public void Depose(string reason)
+    {
+        _isDeposed = true;
+        Lose(reason);
+    }
+
     /// <summary>It has been found out that this process leads no more.</summary>
     public void Lose(string reason)
     {
@@ -185,6 +207,11 @@ public sealed partial class PostgresLeadership : IDisposable
     /// <summary>Gives leadership up, so that others need not wait.</summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+        {
+            return;
+        }
+
         _stopping.Set();
         _thread.Join();
         if (_lostReason is null)
@@ -192,9 +219,9 @@ public sealed partial class PostgresLeadership : IDisposable
             try
             {
                 using var connection = _database.Connect();
-                using var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET is_released = true, beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
+                using var command = new NpgsqlCommand($"UPDATE {_database.Leadership} SET is_released = true, successor = $3, beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
                 {
-                    Parameters = { new() { Value = Term }, new() { Value = LeaderId } },
+                    Parameters = { new() { Value = Term }, new() { Value = LeaderId }, new() { Value = (long)Successor } },
                 };
                 command.ExecuteNonQuery();
             }
@@ -249,7 +276,7 @@ public sealed partial class PostgresLeadership : IDisposable
                 var sentAt = _clock.GetTimestamp();
                 if (_database.Kept(connection, command.CommandTimeout, command.ExecuteNonQuery) == 0)
                 {
-                    Lose("another process leads");
+                    Depose("another process leads");
                     break;
                 }
 
@@ -282,9 +309,9 @@ public sealed partial class PostgresLeadership : IDisposable
         connection?.Dispose();
     }
 
-    /// <summary>Changes the row if this process still leads, and nothing else: no row is changed if it does not.</summary>
+    /// <summary>Changes the row if this process still leads, and nothing else: no row is changed if it does not, or is no member any more.</summary>
     internal NpgsqlCommand SignOfLife(NpgsqlConnection connection) =>
-        new($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2", connection)
+        new($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2 AND {_database.HasMember}", connection)
         {
             Parameters = { new() { Value = Term }, new() { Value = LeaderId } },
         };
@@ -294,8 +321,8 @@ public sealed partial class PostgresLeadership : IDisposable
         [LoggerMessage(20, LogLevel.Information, "Leads {Place} in term {Term}, behind record {LastIndex}.")]
         public static partial void Leads(ILogger logger, string place, long term, long lastIndex);
 
-        [LoggerMessage(21, LogLevel.Information, "Waits: {Holder} leads in term {Term}.")]
-        public static partial void Waits(ILogger logger, string holder, long term);
+        [LoggerMessage(21, LogLevel.Information, "Follows {Holder}, who leads in term {Term}.")]
+        public static partial void Follows(ILogger logger, string holder, long term);
 
         [LoggerMessage(22, LogLevel.Warning, "Cannot reach {Place} and tries again: {Reason}")]
         public static partial void Unreachable(ILogger logger, string place, string reason);

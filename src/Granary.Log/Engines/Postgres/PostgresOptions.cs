@@ -9,12 +9,6 @@ public sealed record PostgresOptions
     /// <summary>The schema that has the tables: each store of a database has its own.</summary>
     public string Schema { get; init; } = "granary";
 
-    /// <summary>Who this process is, for people.</summary>
-    public string Holder { get; init; } = Environment.MachineName;
-
-    /// <summary>By which URLs clients reach this process when it leads.</summary>
-    public IReadOnlyList<string> ClientUrls { get; init; } = [];
-
     /// <summary>How long a leader may be silent before another takes over.</summary>
     public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -43,10 +43,14 @@ public sealed partial class PostgresRecordLog : IRecordLog
         _leadership = leadership;
         _clock = clock;
         _lastIndex = leadership.LastIndex;
+        Tail = new RecordTail(leadership.LastIndex);
     }
 
     /// <summary>Bytes of records that were appended.</summary>
     public long AppendedBytes => Interlocked.Read(ref _appendedBytes);
+
+    /// <summary>The newest records, for those who follow.</summary>
+    public RecordTail Tail { get; }
 
     public int MaxRecordBytes => MostRecordBytes;
 
@@ -87,6 +91,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
             {
                 if (TryAppend(isUnknown, timeout))
                 {
+                    Tail.Add(_lastIndex + 1, _staged);
                     _lastIndex += _staged.Count;
                     Interlocked.Add(ref _appendedBytes, bytes);
                     _staged.Clear();
@@ -171,7 +176,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
         command.CommandTimeout = timeoutSeconds;
         if (_database.Kept(connection, timeoutSeconds, command.ExecuteNonQuery) == 0)
         {
-            _leadership.Lose("another process leads");
+            _leadership.Depose("another process leads");
             ThrowIfOver();
         }
     }
@@ -181,7 +186,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
         var row = LeadershipRow.Read(connection, _database);
         if ((row.Term, row.LeaderId) != (_leadership.Term, _leadership.LeaderId))
         {
-            _leadership.Lose($"{row.Holder} leads in term {row.Term}");
+            _leadership.Depose($"{row.Holder} leads in term {row.Term}");
             ThrowIfOver();
         }
 
@@ -195,7 +200,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
             $"""
             WITH leader AS (
                 UPDATE {_database.Leadership} SET last_index = last_index + cardinality($3), beats = beats + 1
-                WHERE term = $1 AND leader_id = $4 AND last_index = $2 RETURNING leader_id)
+                WHERE term = $1 AND leader_id = $4 AND last_index = $2 AND {_database.HasMember} RETURNING leader_id)
             INSERT INTO {_database.Log} (index, leader_id, record)
             SELECT $2 + place, leader.leader_id, record FROM leader, unnest($3) WITH ORDINALITY AS staged (record, place)
             """,

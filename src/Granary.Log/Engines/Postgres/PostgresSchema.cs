@@ -45,6 +45,37 @@ public static class PostgresSchema
         ALTER TABLE {0}.snapshot_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
         INSERT INTO {0}.leadership (term, leader_id, holder, client_urls, beats, lease_milliseconds, is_released, last_index) VALUES (0, 0, '', ARRAY[]::text[], 0, 0, true, 0);
         """,
+        """
+        ALTER TABLE {0}.leadership
+            DROP COLUMN client_urls,
+            ADD COLUMN member_id bigint NOT NULL DEFAULT 0,
+            ADD COLUMN silo text NOT NULL DEFAULT '',
+            ADD COLUMN successor bigint NOT NULL DEFAULT 0;
+        CREATE TABLE {0}.member (
+            id bigint PRIMARY KEY,
+            name text NOT NULL UNIQUE,
+            peer_urls text[] NOT NULL,
+            client_urls text[] NOT NULL,
+            silo text NOT NULL,
+            process text NOT NULL
+        );
+        CREATE TABLE {0}.member_certificate (
+            name text PRIMARY KEY,
+            sha256 text NOT NULL
+        );
+        CREATE TABLE {0}.silo_table (
+            one boolean PRIMARY KEY DEFAULT true CHECK (one),
+            cluster text NOT NULL,
+            version bigint NOT NULL
+        );
+        INSERT INTO {0}.silo_table (cluster, version) VALUES (md5(random()::text || clock_timestamp()::text), 0);
+        CREATE TABLE {0}.silo (
+            address text PRIMARY KEY,
+            version bigint NOT NULL,
+            entry text NOT NULL,
+            alive_at timestamptz NOT NULL
+        );
+        """,
     ];
 
     /// <summary>As <see cref="Ensure"/>, as soon as the database can be reached.</summary>

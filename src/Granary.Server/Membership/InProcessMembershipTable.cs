@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Granary.Server.Hosting;
+namespace Granary.Server.Membership;
 
 /// <summary>The membership of a cluster of one silo: it lives as long as the process and nobody else asks for it.</summary>
 internal sealed class InProcessMembershipTable : IMembershipTable

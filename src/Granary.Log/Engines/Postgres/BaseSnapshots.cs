@@ -1,8 +1,8 @@
-using Granary.Log.Engines.Postgres;
 using Granary.Storage.Replicas;
 using Granary.Storage.Snapshots;
+using Microsoft.Extensions.Logging;
 
-namespace Granary.Server.Hosting;
+namespace Granary.Log.Engines.Postgres;
 
 /// <summary>Makes base snapshots of a leader's replica beside the traffic, so that the log in the database does not grow for ever.</summary>
 internal sealed partial class BaseSnapshots : IDisposable

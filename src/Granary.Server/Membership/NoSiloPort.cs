@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 
-namespace Granary.Server.Hosting;
+namespace Granary.Server.Membership;
 
 /// <summary>
 /// A silo's listener that nobody can reach: a single silo has nobody to talk to, and whoever could connect to it could call grains past

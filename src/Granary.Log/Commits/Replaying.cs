@@ -1,9 +1,9 @@
 using Granary.Storage.Replicas;
 
-namespace Granary.Server.Hosting;
+namespace Granary.Log.Commits;
 
 /// <summary>Applies records of a log to a replica that nobody serves from yet, many for each write of the store.</summary>
-internal sealed class Replaying(Replica replica)
+public sealed class Replaying(Replica replica)
 {
     private const int RecordsPerPublish = 256;
 

@@ -1,0 +1,24 @@
+namespace Granary.Log.Commits;
+
+/// <summary>Who leads the cluster, as far as this process knows, and how far this process is behind.</summary>
+public interface ILeadership
+{
+    /// <summary>Who led last.</summary>
+    Leader Leader { get; }
+
+    /// <summary>Whether the leader gives signs of life.</summary>
+    bool IsHeard { get; }
+
+    /// <summary>The leader, as soon as there is one that gives signs of life and serves.</summary>
+    /// <exception cref="Mvcc.Errors.EtcdException">There is none for too long.</exception>
+    ValueTask<Leader> Reachable(CancellationToken cancellationToken);
+
+    /// <summary>Returns when another leads than the one that was seen, or this process has got on in following it.</summary>
+    Task Changed(Leader seen, CancellationToken cancellationToken);
+
+    /// <summary>Returns when this process has applied the record with an index.</summary>
+    ValueTask Caught(long index, CancellationToken cancellationToken);
+
+    /// <summary>Returns when this process has a revision.</summary>
+    ValueTask CaughtRevision(long revision, CancellationToken cancellationToken);
+}

@@ -1,0 +1,83 @@
+using Granary.Log.Commits;
+using Granary.Storage.Snapshots;
+using Granary.Storage.Stores;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Granary.Log.Engines.Postgres;
+
+/// <summary>What a process does with the database before it follows the log: the tables are made, and its replica is filled.</summary>
+public static class PostgresStart
+{
+    /// <summary>Makes the tables if they are not there, as soon as the database can be reached.</summary>
+    /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
+    public static PostgresDatabase Open(PostgresOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        var database = new PostgresDatabase(options);
+        try
+        {
+            PostgresSchema.EnsureWhenReachable(database, options, logger, cancellationToken);
+            return database;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The name that the cluster of this log has, by chance: silos of another one are not taken for its own.</summary>
+    public static string ClusterName(PostgresDatabase database)
+    {
+        using var connection = database.Connect();
+        using var command = new NpgsqlCommand($"SELECT cluster FROM {database.SiloTable}", connection);
+        return (string)command.ExecuteScalar()!;
+    }
+
+    /// <summary>Fills a store from the base snapshot, if the log does not go on from where the store is.</summary>
+    /// <exception cref="PostgresUnusableException">The snapshot cannot be used, or the store is of no log.</exception>
+    public static void Seed(PostgresDatabase database, IStore store, ILogger logger, CancellationToken cancellationToken) => database.WhenReachable(
+        connection =>
+        {
+            var state = ReplicaCopy.StateOf(store);
+            if (state is { AppliedIndex: 0, Revision: > 1 })
+            {
+                throw new PostgresUnusableException(
+                    "this data directory holds what a restore or an import has made, which is in no log: serve it with the embedded engine, and move in by " +
+                    "`granary import --from ITS_ADDRESS --to ADDRESS`");
+            }
+
+            var snapshot = PostgresSnapshots.Newest(connection, database);
+            if (state is null || (snapshot?.Index > state.AppliedIndex && (state.AppliedIndex == 0 || !HasRecordBehind(connection, database, state.AppliedIndex))))
+            {
+                ReplicaCopy.Fill(store, snapshot is null ? [] : PostgresSnapshots.Chunks(connection, database, snapshot));
+            }
+
+            return true;
+        },
+        logger,
+        cancellationToken);
+
+    /// <summary>Applies all records that the log has now.</summary>
+    /// <exception cref="PostgresBehindException">The replica is to be seeded anew.</exception>
+    /// <exception cref="PostgresUnusableException">The replica is not of this log.</exception>
+    public static void CatchUp(PostgresDatabase database, Follower follower, ILogger logger, CancellationToken cancellationToken) => database.WhenReachable(
+        connection =>
+        {
+            Read(connection, database, follower, LeadershipRow.Read(connection, database).LastIndex);
+            return true;
+        },
+        logger,
+        cancellationToken);
+
+    /// <summary>Applies the records of the log up to one.</summary>
+    internal static void Read(NpgsqlConnection connection, PostgresDatabase database, Follower follower, long through) => follower.Read(
+        (after, leaderId, replay) => PostgresLogReader.Replay(connection, database, after, leaderId, through, replay));
+
+    private static bool HasRecordBehind(NpgsqlConnection connection, PostgresDatabase database, long applied)
+    {
+        using var command = new NpgsqlCommand($"SELECT 1 FROM {database.Log} WHERE index = $1", connection) { Parameters = { new() { Value = applied + 1 } } };
+        return command.ExecuteScalar() is not null;
+    }
+}

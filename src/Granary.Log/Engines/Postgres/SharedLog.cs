@@ -1,0 +1,372 @@
+using Granary.Log.Commits;
+using Granary.Mvcc.Auth;
+using Granary.Mvcc.Errors;
+using Granary.Storage.Replicas;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Granary.Log.Engines.Postgres;
+
+/// <summary>
+/// The log as one of several processes has it: it follows, or it leads, again and again. What only a leader can do is refused while another
+/// one leads.
+/// </summary>
+public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, IDisposable
+{
+    // How long what is in flight may wait for the database when the process stops.
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+
+    // How often it is looked whether this process is a member still, in looks at who leads.
+    private const int LooksPerMemberCheck = 5;
+
+    private readonly PostgresDatabase _database;
+    private readonly PostgresOptions _options;
+    private readonly Replica _replica;
+    private readonly Follower _follower;
+    private readonly CommitLogOptions _logOptions;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stopping;
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private Thread? _thread;
+    private Candidate? _candidate;
+    private volatile CommitLog? _leading;
+    private volatile PostgresRecordLog? _records;
+    private volatile string? _failure;
+
+    // Set to have this process give leadership up, for the member that is named.
+    private TaskCompletionSource<ulong> _handOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // What was last seen of who leads.
+    private volatile Leader _leader = new(0, 0, "", IsOwn: false, CancellationToken.None);
+    private CancellationTokenSource? _over;
+    private long _leaderId;
+    private long _beats;
+    private int _looks;
+    private long _heardAt = long.MinValue;
+    private long _takenAt = long.MinValue;
+    private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="database">Has the tables.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="replica">Of this process.</param>
+    /// <param name="follower">Of that replica; it has all records that there were when the process was started.</param>
+    /// <param name="logOptions">Of the log while this process leads.</param>
+    /// <param name="loggers">For all parts.</param>
+    /// <param name="stopping">Ends it: the process stops.</param>
+    public SharedLog(
+        PostgresDatabase database, PostgresOptions options, Replica replica, Follower follower, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationTokenSource stopping)
+    {
+        _database = database;
+        _options = options;
+        _replica = replica;
+        _follower = follower;
+        _logOptions = logOptions;
+        _loggers = loggers;
+        _logger = loggers.CreateLogger<SharedLog>();
+        _stopping = stopping;
+    }
+
+    public long Term => _replica.State.Term;
+
+    public string? Failure => _failure;
+
+    public Task Failed => _failed.Task;
+
+    public string? Shortage => _leading?.Shortage ?? (_logOptions.Room?.Invoke() ?? DiskRoom.Writes).Shortage();
+
+    public bool IsLeading => _leading?.IsLeading is true;
+
+    public Leader Leader => _leader;
+
+    public bool IsHeard => _leader.IsOwn ? IsLeading : _heardAt != long.MinValue && BootClock.Instance.GetElapsedTime(Interlocked.Read(ref _heardAt)) < _options.LeaseTime / 2;
+
+    public long AppliedIndex => _follower.AppliedIndex;
+
+    /// <summary>Whether requests can be served: there is a leader that gives signs of life, and this process has what was written before its term.</summary>
+    public bool IsServing => IsServed(_leader);
+
+    /// <summary>Begins to follow, and to lead when nobody else does.</summary>
+    public void Begin(Candidate candidate)
+    {
+        _candidate = candidate;
+        _thread = new Thread(Run) { IsBackground = true, Name = "granary shared log", Priority = ThreadPriority.AboveNormal };
+        _thread.Start();
+    }
+
+    public ValueTask Prove(CancellationToken cancellationToken) => Leading.Prove(cancellationToken);
+
+    public Task<AppendOutcome> Append(CommitBatch batch) => Leading.Append(batch);
+
+    public Task Compact(long revision, Caller caller) => Leading.Compact(revision, caller);
+
+    public Task SetAlarm(AlarmRecord alarm, Caller caller) => Leading.SetAlarm(alarm, caller);
+
+    public Task ChangeAuth(Func<AuthState, AuthChange?> decide) => Leading.ChangeAuth(decide);
+
+    public Task SetPeerUrls(PeerUrlsRecord peerUrls, Caller caller) => Leading.SetPeerUrls(peerUrls, caller);
+
+    /// <summary>Has another member lead, in order: what is in flight is finished, and that member need not wait.</summary>
+    /// <exception cref="EtcdException">This process does not lead, or the other one did not take over in time.</exception>
+    public async Task HandOver(ulong successor, CancellationToken cancellationToken)
+    {
+        var before = _leader;
+        EtcdException.ThrowIf(before.IsOwn ? null : EtcdError.NotLeader);
+        lock (_gate)
+        {
+            _handOver.TrySetResult(successor);
+        }
+
+        using var tooLate = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        tooLate.CancelAfter(_options.ProofTimeout);
+        try
+        {
+            while (_leader.Term == before.Term)
+            {
+                await Changed(_leader, tooLate.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new EtcdException(EtcdError.Timeout);
+        }
+    }
+
+    public ValueTask<Leader> Reachable(CancellationToken cancellationToken) => IsServed(_leader) ? new(_leader) : AwaitReachable(cancellationToken);
+
+    public async Task Changed(Leader seen, CancellationToken cancellationToken)
+    {
+        var changed = _changed.Task;
+        if (ReferenceEquals(_leader, seen))
+        {
+            await changed.WaitAsync(cancellationToken);
+        }
+    }
+
+    public ValueTask Caught(long index, CancellationToken cancellationToken) =>
+        new(_follower.Reached(state => state.AppliedIndex >= index, cancellationToken));
+
+    public ValueTask CaughtRevision(long revision, CancellationToken cancellationToken) =>
+        new(_follower.Reached(state => state.Revision >= revision, cancellationToken));
+
+    public async ValueTask<byte[][]?> Read(long term, long after, CancellationToken cancellationToken) =>
+        _leader is { IsOwn: true } leader && leader.Term == term && _records is { } records
+            ? await records.Tail.Read(after, _options.HeartbeatInterval, cancellationToken) : null;
+
+    public bool Take(Leader leader, long first, byte[][]? records)
+    {
+        // Only behind the record that began the term is it certain that what was before it is what the leader has before it.
+        if (records is null || !ReferenceEquals(leader, _leader) || Term != leader.Term || !_follower.Take(first, records))
+        {
+            Interlocked.Exchange(ref _takenAt, long.MinValue);
+            return false;
+        }
+
+        var now = BootClock.Instance.GetTimestamp();
+        Interlocked.Exchange(ref _takenAt, now);
+        Interlocked.Exchange(ref _heardAt, now);
+        while (_follower.Tidy() && records.Length == 0)
+        {
+            // A little at a time, so that what comes meanwhile need not wait.
+        }
+
+        return true;
+    }
+
+    /// <summary>Follows and leads no more: what is in flight is finished, and another one may lead at once.</summary>
+    public void Stop()
+    {
+        _stopping.Cancel();
+        _thread?.Join();
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        _over?.Dispose();
+    }
+
+    private CommitLog Leading => _leading ?? throw new EtcdException(EtcdError.LeaderChanged);
+
+    private bool IsServed(Leader leader) => leader.IsOwn || (leader.Term > 0 && _replica.State.Term == leader.Term && IsHeard);
+
+    private bool IsTaking => _takenAt != long.MinValue && BootClock.Instance.GetElapsedTime(Interlocked.Read(ref _takenAt)) < 3 * _options.HeartbeatInterval;
+
+    private async ValueTask<Leader> AwaitReachable(CancellationToken cancellationToken)
+    {
+        var start = BootClock.Instance.GetTimestamp();
+        while (true)
+        {
+            var changed = _changed.Task;
+            var leader = _leader;
+            if (IsServed(leader))
+            {
+                return leader;
+            }
+
+            EtcdException.ThrowIf(_failure is null ? null : EtcdError.Stopped);
+            var left = _options.ProofTimeout - BootClock.Instance.GetElapsedTime(start);
+            EtcdException.ThrowIf(left <= TimeSpan.Zero ? EtcdError.Timeout : null);
+            await changed.WaitAsync(left, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stopping.IsCancellationRequested)
+            {
+                using var leadership = PostgresLeadership.Acquire(
+                    _database, _options, _candidate!, BootClock.Instance, Follow, _loggers.CreateLogger<PostgresLeadership>(), _stopping.Token);
+                try
+                {
+                    Lead(leadership);
+                }
+                catch (LogFailedException) when (leadership.IsDeposed)
+                {
+                    // Another one was there before the term had begun.
+                }
+
+                _follower.Begin();
+            }
+        }
+        catch (Exception) when (_stopping.IsCancellationRequested)
+        {
+            // The process stops, and whatever waits for the database gives up.
+        }
+        catch (Exception exception)
+        {
+            Log.Failed(_logger, exception);
+            _failure = exception.Message;
+            End(_leader);
+            _failed.TrySetResult();
+        }
+    }
+
+    /// <summary>Another one leads, or nobody: what it has written is read from the table, unless it comes from the leader itself.</summary>
+    private void Follow(NpgsqlConnection connection, LeadershipRow row)
+    {
+        var isAnother = row.LeaderId != _leaderId;
+        if (isAnother)
+        {
+            End(_leader);
+            _leaderId = row.LeaderId;
+            _over = new CancellationTokenSource();
+            _leader = new Leader(row.Term, row.MemberId, row.Silo, IsOwn: false, _over.Token);
+        }
+
+        if (row.IsReleased || row.Term == 0)
+        {
+            Interlocked.Exchange(ref _heardAt, long.MinValue);
+        }
+        else if (isAnother || row.Beats != _beats)
+        {
+            Interlocked.Exchange(ref _heardAt, BootClock.Instance.GetTimestamp());
+        }
+
+        _beats = row.Beats;
+        if (isAnother || ++_looks % LooksPerMemberCheck == 0)
+        {
+            PostgresMembers.MustHave(connection, _database, _candidate!);
+        }
+
+
+        // What comes from the leader itself may be ahead of the row; of another term's it cannot be.
+        if (row.LastIndex > AppliedIndex ? !IsTaking : row.LastIndex < AppliedIndex && row.Term != Term)
+        {
+            PostgresStart.Read(connection, _database, _follower, row.LastIndex);
+        }
+
+        _follower.Tidy();
+        TellChanged();
+    }
+
+    private void Lead(PostgresLeadership leadership)
+    {
+        // What the leader before has appended since it was last looked at.
+        _database.WhenReachable(
+            connection =>
+            {
+                PostgresStart.Read(connection, _database, _follower, leadership.LastIndex);
+                return true;
+            },
+            _logger,
+            _stopping.Token);
+        _follower.End();
+        using var records = new PostgresRecordLog(_database, leadership, BootClock.Instance, _loggers.CreateLogger<PostgresRecordLog>());
+        using var isOpening = _stopping.Token.UnsafeRegister(static records => ((PostgresRecordLog)records!).GiveUpAfter(TimeSpan.Zero), records);
+        using var log = CommitLog.Open(
+            records,
+            _replica,
+            _logOptions with { Leadership = (leadership.Term, (ulong)leadership.LeaderId, _candidate!.MemberId) },
+            _loggers.CreateLogger<CommitLog>());
+        isOpening.Dispose();
+        using (new BaseSnapshots(_database, records, _replica, _options.SnapshotBytes, _loggers.CreateLogger<BaseSnapshots>()))
+        {
+            BeginTerm(leadership, records, log);
+            try
+            {
+                Task.WaitAny([log.Failed, _handOver.Task], _stopping.Token);
+                leadership.Successor = _handOver.Task.IsCompletedSuccessfully ? _handOver.Task.Result : 0;
+            }
+            catch (OperationCanceledException)
+            {
+                records.GiveUpAfter(StopPatience);
+            }
+        }
+
+        _leading = null;
+        _records = null;
+        log.Close();
+        End(_leader);
+        if (log.Failure is { } failure && !leadership.IsDeposed)
+        {
+            throw new LogFailedException(_database.Place, new InvalidOperationException(failure));
+        }
+    }
+
+    private void BeginTerm(PostgresLeadership leadership, PostgresRecordLog records, CommitLog log)
+    {
+        lock (_gate)
+        {
+            if (_handOver.Task.IsCompleted)
+            {
+                _handOver = new TaskCompletionSource<ulong>(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+
+        End(_leader);
+        _records = records;
+        _leading = log;
+        _leaderId = leadership.LeaderId;
+        _over = new CancellationTokenSource();
+        _leader = new Leader(leadership.Term, _candidate!.MemberId, "", IsOwn: true, _over.Token);
+        TellChanged();
+    }
+
+    /// <summary>A term is over: who waits for its leader waits no more.</summary>
+    private void End(Leader leader)
+    {
+        Interlocked.Exchange(ref _heardAt, long.MinValue);
+        Interlocked.Exchange(ref _takenAt, long.MinValue);
+        _leader = leader with { IsOwn = false };
+        _ = _over?.CancelAsync();
+        TellChanged();
+    }
+
+    private void TellChanged()
+    {
+        var changed = _changed;
+        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        changed.TrySetResult();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Critical, "The log can be neither followed nor led any more.")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

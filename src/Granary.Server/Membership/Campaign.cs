@@ -1,0 +1,44 @@
+using Granary.Log.Engines.Postgres;
+using Granary.Server.Configuration;
+using Orleans.Runtime;
+
+namespace Granary.Server.Membership;
+
+/// <summary>
+/// Makes this process a member of the cluster once its silo is there: it follows whoever leads, or leads. Clients' ports are opened behind it,
+/// when there is a leader and this process has all that was written before; they are closed before it gives leadership up.
+/// </summary>
+internal sealed class Campaign(PostgresDatabase database, SharedLog log, ILocalSiloDetails silo, ServerOptions options, ILogger<Campaign> logger) : IHostedService
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>This process's id in the cluster; 0 before it has one.</summary>
+    public ulong MemberId { get; private set; }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var address = silo.SiloAddress.ToParsableString();
+        var process = $"{options.Name} ({Environment.MachineName}, process {Environment.ProcessId})";
+        var self = await Task.Run(
+            () => database.WhenReachable(
+                connection => PostgresMembers.Join(
+                    connection, database, new PostgresMember(0, options.Name, options.AdvertisedPeerUrls, options.AdvertiseClientUrls, address, process)),
+                logger,
+                cancellationToken),
+            cancellationToken);
+        MemberId = self.Id;
+        log.Begin(new Candidate(self.Id, address, process));
+        while (!log.IsServing)
+        {
+            if (log.Failure is { } failure)
+            {
+                throw new SettingsException(failure);
+            }
+
+            await log.Changed(log.Leader, cancellationToken).WaitAsync(LookInterval, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.Run(log.Stop, cancellationToken);
+}
