@@ -20,6 +20,7 @@ internal static class BenchCommand
         CompareCommand.CreateDeletion(),
         CompareCommand.CreateSecurity(),
         CompareCommand.CreateFailover(),
+        CompareCommand.CreateCluster(),
         CompareCommand.CreateLateness(),
         MicroCommand.Create(),
     };

@@ -79,6 +79,14 @@ internal static class CompareCommand
             new FailoverComparison(quick ? Math.Min(4, parsed.GetValue(kills)) : parsed.GetValue(kills), Console.Out).Run(cancellationToken));
     }
 
+    public static Command CreateCluster()
+    {
+        var rounds = RoundsOption();
+        var join = new Option<int>("--join-keys") { Description = "Keys of a store that a new silo joins; 0 for not to.", DefaultValueFactory = _ => 1_000_000 };
+        return Create("cluster", "Three members of etcd beside three silos with a log in PostgreSQL.", [rounds, join], (parsed, quick, cancellationToken) =>
+            new ClusterComparison(Options(quick, parsed.GetValue(rounds)), quick ? Math.Min(100_000, parsed.GetValue(join)) : parsed.GetValue(join), Console.Out).Run(cancellationToken));
+    }
+
     public static Command CreateLateness()
     {
         var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };

@@ -13,6 +13,9 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
     private const int Clients = 8;
     private const int Watchers = 2;
 
+    // A client goes to the next server after so many calls, about: what one has answered the next one must know.
+    private const int CallsPerServer = 10;
+
     private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(5);
 
     // Between two calls of a client, and after one that failed: the servers are to be at work, not at their limit.
@@ -80,6 +83,11 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
         while (!ending.IsCancellationRequested)
         {
             var operation = Next();
+            if (random.Next(CallsPerServer) == 0)
+            {
+                server.MoveOn();
+            }
+
             var start = Now;
             try
             {

@@ -1,6 +1,6 @@
 using Google.Protobuf;
-using Granary.Log.Commits;
 using Granary.Grains.Hosting;
+using Granary.Log.Commits;
 using Granary.Protos;
 using Granary.Testing;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,9 +1,10 @@
 namespace Granary.Testing;
 
-/// <summary>Processes that share a log in a PostgreSQL of their own, each with a wire to it that can be cut.</summary>
+/// <summary>Processes that share a log in a PostgreSQL of their own, each with a wire to it, and one from the others, that can be cut.</summary>
 public sealed class PostgresGroup : IAsyncDisposable
 {
     private readonly List<TcpProxy> _wires = [];
+    private readonly List<TcpProxy> _peerWires = [];
     private readonly List<Server> _servers = [];
 
     private PostgresGroup(PostgresServer database) => Database = database;
@@ -19,11 +20,7 @@ public sealed class PostgresGroup : IAsyncDisposable
         {
             for (var i = 0; i < size; i++)
             {
-                var wire = TcpProxy.To(group.Database.Port);
-                group._wires.Add(wire);
-                var server = Server.NotStarted(Product.Granary, "--engine=postgres", $"--postgres={group.Database.ConnectionString(wire.Port)}");
-                group._servers.Add(server);
-                await server.StartAgain(cancellationToken);
+                await group.Grow(cancellationToken);
             }
 
             return group;
@@ -35,7 +32,30 @@ public sealed class PostgresGroup : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts another one, and returns when it is ready.</summary>
+    public async Task<Server> Grow(CancellationToken cancellationToken)
+    {
+        var wire = TcpProxy.To(Database.Port);
+        _wires.Add(wire);
+        var peerPort = LoopbackPorts.Take();
+        var peerWire = TcpProxy.To(peerPort);
+        _peerWires.Add(peerWire);
+        var server = Server.NotStarted(
+            Product.Granary,
+            "--engine=postgres",
+            $"--postgres={Database.ConnectionString(wire.Port)}",
+            $"--listen-peer-urls=http://127.0.0.1:{peerPort}",
+            $"--initial-advertise-peer-urls=http://127.0.0.1:{peerWire.Port}");
+        _servers.Add(server);
+        await server.StartAgain(cancellationToken);
+        return server;
+    }
+
+    /// <summary>Between a server and the database.</summary>
     public TcpProxy WireOf(Server server) => _wires[_servers.IndexOf(server)];
+
+    /// <summary>Between the other servers and one, for what they say to it.</summary>
+    public TcpProxy PeerWireOf(Server server) => _peerWires[_servers.IndexOf(server)];
 
     /// <summary>The server that runs and leads by what the database says; null when none of them does.</summary>
     public async Task<Server?> Leader(CancellationToken cancellationToken)
@@ -68,7 +88,7 @@ public sealed class PostgresGroup : IAsyncDisposable
             await server.DisposeAsync();
         }
 
-        foreach (var wire in _wires)
+        foreach (var wire in _wires.Concat(_peerWires))
         {
             await wire.DisposeAsync();
         }

@@ -265,7 +265,7 @@ public sealed class Server : IAsyncDisposable
         var isShared = _flags.Contains("--engine=postgres");
         string[] engine = Product == Product.Granary && Postgres is not null && !_flags.Any(static flag => flag.StartsWith("--engine", StringComparison.Ordinal))
             ? ["--listen-peer-urls", PeerAddress, "--engine=postgres", $"--postgres={Postgres}", $"--postgres-schema={Path.GetFileName(_home).ToLowerInvariant().Replace('-', '_')}"]
-            : isShared ? ["--listen-peer-urls", PeerAddress]
+            : isShared && !_flags.Any(static flag => flag.StartsWith("--listen-peer-urls", StringComparison.Ordinal)) ? ["--listen-peer-urls", PeerAddress]
             : [];
         foreach (var argument in (string[])["--name", isShared ? MemberName : Name, "--data-dir", DataDirectory, .. listen, .. engine, .. _flags.Where(static flag => flag != SecurePeers)])
         {

@@ -65,6 +65,7 @@ public static class GranaryGrainsExtensions
         {
             services.AddSingleton<ILeadership>(shared).AddSingleton<IReplication>(shared);
             services.AddHostedService<ReplicationWorker>();
+            services.AddHostedService<CorruptionCheck>();
         }
         else
         {

@@ -3,6 +3,9 @@ namespace Granary.Log.Commits;
 /// <summary>Who leads the cluster, as far as this process knows, and how far this process is behind.</summary>
 public interface ILeadership
 {
+    /// <summary>This process's id in the cluster; 0 before it has one.</summary>
+    ulong MemberId { get; }
+
     /// <summary>Who led last.</summary>
     Leader Leader { get; }
 

@@ -7,6 +7,8 @@ public sealed class SoleLeadership(Replica replica) : ILeadership
 {
     private volatile Leader? _leader;
 
+    public ulong MemberId => replica.State.MemberId;
+
     public Leader Leader
     {
         get

@@ -23,7 +23,7 @@ internal static class EtcdFlags
 
         // How members elect, talk to and check each other.
         "raft-read-timeout", "raft-write-timeout", "initial-cluster-token", "max-learners",
-        "corrupt-check-time", "experimental-corrupt-check-time", "compact-hash-check-time", "experimental-compact-hash-check-time",
+        "compact-hash-check-time", "experimental-compact-hash-check-time",
         "downgrade-check-time", "experimental-downgrade-check-time", "snapshot-catchup-entries", "experimental-snapshot-catchup-entries",
 
         // Connections. etcd's gateway calls the server by them, Granary's is in the server.

@@ -94,6 +94,9 @@ internal sealed record ServerOptions
     /// <summary>What is compacted without being asked for: the two above, read together.</summary>
     public AutoCompactionOptions AutoCompaction { get; init; } = new();
 
+    /// <summary>How often the replicas of several silos are compared; zero for never.</summary>
+    public TimeSpan CorruptCheckTime { get; init; }
+
     /// <summary>How often a watcher that wants to be told of progress is told, when it has had no events.</summary>
     public TimeSpan WatchProgressNotifyInterval { get; init; } = TimeSpan.FromMinutes(10);
 

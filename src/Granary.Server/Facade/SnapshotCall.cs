@@ -4,7 +4,6 @@ using Google.Protobuf;
 using Granary.Protos;
 using Granary.Server.Configuration;
 using Granary.Server.Identity;
-using Granary.Server.Membership;
 using Granary.Storage.Replicas;
 using Granary.Storage.Snapshots;
 using Grpc.Core;
@@ -16,7 +15,7 @@ namespace Granary.Server.Facade;
 /// call at a time, because that takes memory; then it goes out at the client's pace, holding but temporary files.
 /// </summary>
 internal sealed class SnapshotCall(
-    Callers callers, Replica replica, MemberIdentity identity, TemporarySpace space, ServerOptions options, LastingCalls lasting, CallErrors errors) : IDisposable
+    Callers callers, Replica replica, Member member, TemporarySpace space, ServerOptions options, LastingCalls lasting, CallErrors errors) : IDisposable
 {
     private const int BlobBytes = 64 << 10;
 
@@ -48,8 +47,8 @@ internal sealed class SnapshotCall(
         try
         {
             using var view = await replica.SettledView(cancellationToken);
-            var member = new SnapshotMember(identity.Id, options.Name, options.AdvertisedPeerUrls, options.AdvertiseClientUrls);
-            return await SnapshotExport.Gather(view, member, space, cancellationToken);
+            var self = new SnapshotMember(member.Id, options.Name, options.AdvertisedPeerUrls, options.AdvertiseClientUrls);
+            return await SnapshotExport.Gather(view, self, space, cancellationToken);
         }
         catch (IOException exception)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Granary.Grains.Replication;
 using Granary.Server.Audit;
 using Granary.Server.Configuration;
 using Granary.Server.Facade;
@@ -10,7 +11,6 @@ using Granary.Server.Listening;
 using Granary.Server.Membership;
 using Granary.Server.Metrics;
 using Granary.Server.Tracing;
-using Granary.Storage.Replicas;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Granary.Server.Hosting;
@@ -36,13 +36,8 @@ internal static class WebComposition
         if (options.Engine == Engine.Postgres)
         {
             // Behind the silo, and before the ports of clients.
-            builder.Services.AddSingleton<Campaign>();
-            builder.Services.AddHostedService(static services => services.GetRequiredService<Campaign>());
-            builder.Services.AddSingleton(static services => new MemberIdentity(() => services.GetRequiredService<Campaign>().MemberId));
-        }
-        else
-        {
-            builder.Services.AddSingleton(static services => new MemberIdentity(() => services.GetRequiredService<Replica>().State.MemberId));
+            builder.Services.AddHostedService<Campaign>();
+            builder.Services.AddSingleton(new CorruptionCheckOptions(options.CorruptCheckTime));
         }
 
 

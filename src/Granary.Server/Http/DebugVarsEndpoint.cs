@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Granary.Log.Commits;
 using Granary.Server.Hosting;
-using Granary.Server.Membership;
 using Granary.Storage.Replicas;
 
 namespace Granary.Server.Http;
@@ -69,8 +68,9 @@ internal static class DebugVarsEndpoint
     private static void WriteLog(Utf8JsonWriter json, IServiceProvider services)
     {
         var state = services.GetRequiredService<Replica>().State;
-        var leader = services.GetRequiredService<ILeadership>().Leader;
-        var member = services.GetRequiredService<MemberIdentity>().Id.ToString("x", CultureInfo.InvariantCulture);
+        var leadership = services.GetRequiredService<ILeadership>();
+        var leader = leadership.Leader;
+        var member = leadership.MemberId.ToString("x", CultureInfo.InvariantCulture);
         var led = leader.MemberId.ToString("x", CultureInfo.InvariantCulture);
         json.WriteStartObject("raft.status");
         json.WriteString("id", member);

@@ -12,9 +12,6 @@ internal sealed class Campaign(PostgresDatabase database, SharedLog log, ILocalS
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>This process's id in the cluster; 0 before it has one.</summary>
-    public ulong MemberId { get; private set; }
-
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var address = silo.SiloAddress.ToParsableString();
@@ -26,7 +23,6 @@ internal sealed class Campaign(PostgresDatabase database, SharedLog log, ILocalS
                 logger,
                 cancellationToken),
             cancellationToken);
-        MemberId = self.Id;
         log.Begin(new Candidate(self.Id, address, process));
         while (!log.IsServing)
         {

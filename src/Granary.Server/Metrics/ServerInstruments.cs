@@ -7,7 +7,6 @@ using Granary.Protos;
 using Granary.Server.Configuration;
 using Granary.Server.Facade;
 using Granary.Server.Listening;
-using Granary.Server.Membership;
 using Granary.Storage.Replicas;
 
 namespace Granary.Server.Metrics;
@@ -25,7 +24,6 @@ internal sealed class ServerInstruments
         ICommitLog log,
         ILeadership leadership,
         ReadBarrier barrier,
-        MemberIdentity identity,
         WatchStreams watches,
         CompactionWorker compaction,
         ClientTraffic traffic,
@@ -38,7 +36,7 @@ internal sealed class ServerInstruments
         _replica = replica;
         _meter = meters.Create(MeterName);
         AddStore(replica, new LatestFigures(() => replica.Store.Figures, time));
-        AddServer(log, leadership, barrier, identity, options);
+        AddServer(log, leadership, barrier, options);
 
         Gauge("etcd_debugging_mvcc_current_revision", "The store's revision.", () => replica.State.Revision);
         Gauge("etcd_debugging_mvcc_compact_revision", "The compacted revision.", () => replica.State.CompactedRevision);
@@ -76,7 +74,7 @@ internal sealed class ServerInstruments
         Gauge("granary.store.snapshots", "Snapshots of the store that are held.", () => figures.Value.SnapshotsCount);
     }
 
-    private void AddServer(ICommitLog log, ILeadership leadership, ReadBarrier barrier, MemberIdentity identity, ServerOptions options)
+    private void AddServer(ICommitLog log, ILeadership leadership, ReadBarrier barrier, ServerOptions options)
     {
         Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => log.Failure is null && leadership.IsHeard ? 1 : 0);
         Gauge("etcd_server_is_leader", "Whether this server is the one.", () => log.IsLeading ? 1 : 0);
@@ -100,7 +98,7 @@ internal sealed class ServerInstruments
         One("etcd_server_version", "server_version", () => ProductVersion.Etcd);
         One("etcd_server_go_version", "server_go_version", static () => $"dotnet{Environment.Version}");
         One("etcd_cluster_version", "cluster_version", static () => ProductVersion.EtcdCluster[..ProductVersion.EtcdCluster.LastIndexOf('.')]);
-        One("etcd_server_id", "server_id", () => identity.Id.ToString("x", System.Globalization.CultureInfo.InvariantCulture));
+        One("etcd_server_id", "server_id", () => leadership.MemberId.ToString("x", System.Globalization.CultureInfo.InvariantCulture));
         One("granary.info", "version", static () => ProductVersion.Granary);
     }
 

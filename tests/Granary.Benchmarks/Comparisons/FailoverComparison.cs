@@ -36,37 +36,8 @@ internal sealed class FailoverComparison(int kills, TextWriter output)
 
     private async Task<List<double>> OfEtcd(CancellationToken cancellationToken)
     {
-        var peers = Enumerable.Range(0, Size).Select(static _ => $"http://127.0.0.1:{LoopbackPorts.Take()}").ToList();
-        var members = string.Join(',', peers.Select(static (peer, i) => $"m{i}={peer}"));
-        var servers = peers.Select((peer, i) => Server.NotStarted(
-            Product.Etcd, "--name", $"m{i}", "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", members)).ToList();
-        try
-        {
-            // None is ready before two of them are.
-            await Task.WhenAll(servers.Select(server => server.StartAgain(cancellationToken)));
-            return await Measure(servers, Leader, server => server.StartAgain(cancellationToken), cancellationToken);
-        }
-        finally
-        {
-            foreach (var server in servers)
-            {
-                await server.DisposeAsync();
-            }
-        }
-
-        async Task<Server?> Leader()
-        {
-            foreach (var server in servers)
-            {
-                var status = await new Maintenance.MaintenanceClient(server.Channel).StatusAsync(new StatusRequest(), cancellationToken: cancellationToken);
-                if (status.Leader == status.Header.MemberId)
-                {
-                    return server;
-                }
-            }
-
-            return null;
-        }
+        await using var group = await EtcdGroup.Start(Size, cancellationToken);
+        return await Measure(group.Servers, () => group.Leader(cancellationToken), server => server.StartAgain(cancellationToken), cancellationToken);
     }
 
     private async Task<List<double>> OfGranary(CancellationToken cancellationToken)

@@ -52,10 +52,13 @@ internal sealed class Connection : IDisposable
     public void Dispose() => _channel.Dispose();
 
     /// <summary>Several connections to the same server.</summary>
-    public static Connection[] Open(Uri endpoint, int count, Credentials? credentials = null)
+    public static Connection[] Open(Uri endpoint, int count, Credentials? credentials = null) => Open([endpoint], count, credentials);
+
+    /// <summary>Several connections, divided between servers.</summary>
+    public static Connection[] Open(IReadOnlyList<Uri> endpoints, int count, Credentials? credentials)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        return [.. Enumerable.Range(0, count).Select(_ => new Connection(endpoint, credentials))];
+        return [.. Enumerable.Range(0, count).Select(i => new Connection(endpoints[i % endpoints.Count], credentials))];
     }
 
     private static Metadata With(Metadata headers, string token)

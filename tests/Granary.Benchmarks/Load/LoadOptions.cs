@@ -5,6 +5,9 @@ internal sealed record LoadOptions
 {
     public required Uri Endpoint { get; init; }
 
+    /// <summary>Several servers between which the connections are divided, in the place of the one; null for that.</summary>
+    public IReadOnlyList<Uri>? Endpoints { get; init; }
+
     public Credentials? Credentials { get; init; }
 
     public Workload Workload { get; init; } = Workload.Put;

@@ -80,6 +80,33 @@ public sealed class PostgresPeerTests : PostgresTest
         }
     }
 
+    [Fact]
+    public async Task A_replica_that_differs_is_found_and_its_member_is_named()
+    {
+        const string flag = "--corrupt-check-time=500ms";
+        var leader = await Leader(flag);
+        await Put(leader, "a", "right");
+        await Put(leader, "b", "b");
+        await Follower(flag);
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(i => Put(leader, $"k{i}", "v")));
+
+        // Who joins now reads another value than the others have.
+        await Database.Execute(
+            "UPDATE granary.log SET record = decode(replace(encode(record, 'hex'), encode('right', 'hex'), encode('wrong', 'hex')), 'hex')", Stop);
+        var wrong = await Follower(flag);
+        Assert.Equal("wrong", (await Get(wrong, "a", isSerializable: true))!.Value.ToStringUtf8());
+        var members = (await new Protos.Cluster.ClusterClient(leader.Channel).MemberListAsync(new MemberListRequest(), cancellationToken: Stop)).Members;
+        var maintenance = new Maintenance.MaintenanceClient(leader.Channel);
+        Google.Protobuf.Collections.RepeatedField<AlarmMember> alarms = [];
+        await Eventually.Holds(
+            "there is an alarm",
+            async () => (alarms = (await maintenance.AlarmAsync(new AlarmRequest(), cancellationToken: Stop)).Alarms).Count > 0,
+            Generous,
+            Stop);
+        Assert.Equal((AlarmType.Corrupt, members.Single(member => member.Name == wrong.MemberName).ID), (Assert.Single(alarms).Alarm, alarms[0].MemberID));
+        Assert.Equal(StatusCode.DataLoss, (await Assert.ThrowsAsync<RpcException>(() => Put(wrong, "a", "1"))).StatusCode);
+    }
+
     /// <summary>Whether a connection is ended by the other side, by its handshake or as soon as something is sent.</summary>
     private static async Task<bool> IsTurnedAway(Server server, System.Security.Cryptography.X509Certificates.X509Certificate2? certificate)
     {

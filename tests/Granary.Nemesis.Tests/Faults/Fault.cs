@@ -6,8 +6,8 @@ internal enum Fault
     /// <summary>SIGKILL for the leader.</summary>
     LeaderKilled,
 
-    /// <summary>SIGKILL for one that waits.</summary>
-    WaitingKilled,
+    /// <summary>SIGKILL for one that follows.</summary>
+    FollowerKilled,
 
     /// <summary>SIGTERM for the leader.</summary>
     LeaderStopped,
@@ -15,8 +15,8 @@ internal enum Fault
     /// <summary>SIGSTOP for the leader, and SIGCONT a while after.</summary>
     LeaderPaused,
 
-    /// <summary>SIGSTOP for one that waits, and SIGCONT a while after.</summary>
-    WaitingPaused,
+    /// <summary>SIGSTOP for one that follows, and SIGCONT a while after.</summary>
+    FollowerPaused,
 
     /// <summary>The leader's connections to the database are cut, and no other is let through for a while.</summary>
     LeaderCutOff,
@@ -26,6 +26,18 @@ internal enum Fault
 
     /// <summary>The database gets what the leader sends; the answer is cut.</summary>
     AnswersCut,
+
+    /// <summary>The others reach the leader no more for a while; what it says itself arrives.</summary>
+    LeaderUnreachable,
+
+    /// <summary>What the others say to the leader is lost for a while, and nobody is told.</summary>
+    LeaderDeaf,
+
+    /// <summary>The others reach one that follows no more for a while.</summary>
+    FollowerUnreachable,
+
+    /// <summary>Leadership is moved to one that follows.</summary>
+    LeadershipMoved,
 
     /// <summary>All processes of the database end at once, and it is started again.</summary>
     DatabaseKilled,

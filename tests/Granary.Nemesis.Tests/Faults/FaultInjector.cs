@@ -1,3 +1,5 @@
+using Grpc.Core;
+
 namespace Granary.Nemesis.Tests.Faults;
 
 /// <summary>Does random harm to a group of servers, one fault after the other, and has it mended after each.</summary>
@@ -15,7 +17,7 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
     {
         Server? leader = null;
         await Eventually.Holds("there is a leader", async () => (leader = await group.Leader(cancellationToken)) is not null, Generous, cancellationToken);
-        var waiting = group.Servers.Where(server => server != leader).ElementAt(random.Next(group.Servers.Count - 1));
+        var follower = group.Servers.Where(server => server != leader).ElementAt(random.Next(group.Servers.Count - 1));
         var fault = (Fault)random.Next(Enum.GetValues<Fault>().Length);
         _counts[fault] = _counts.GetValueOrDefault(fault) + 1;
         switch (fault)
@@ -24,8 +26,8 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
                 await leader!.Kill(cancellationToken);
                 await While(cancellationToken);
                 break;
-            case Fault.WaitingKilled:
-                await waiting.Kill(cancellationToken);
+            case Fault.FollowerKilled:
+                await follower.Kill(cancellationToken);
                 break;
             case Fault.LeaderStopped:
                 if (Signals.TrySend(leader!.ProcessId, Signals.Terminate))
@@ -37,17 +39,29 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
             case Fault.LeaderPaused:
                 await Pause(leader!, cancellationToken);
                 break;
-            case Fault.WaitingPaused:
-                await Pause(waiting, cancellationToken);
+            case Fault.FollowerPaused:
+                await Pause(follower, cancellationToken);
                 break;
             case Fault.LeaderCutOff:
-                await Disturb(leader!, TcpProxy.Wire.Cut, cancellationToken);
+                await Disturb(group.WireOf(leader!), TcpProxy.Wire.Cut, cancellationToken);
                 break;
             case Fault.LeaderUnheard:
-                await Disturb(leader!, TcpProxy.Wire.Silent, cancellationToken);
+                await Disturb(group.WireOf(leader!), TcpProxy.Wire.Silent, cancellationToken);
                 break;
             case Fault.AnswersCut:
-                await Disturb(leader!, TcpProxy.Wire.CutAtAnswer, cancellationToken);
+                await Disturb(group.WireOf(leader!), TcpProxy.Wire.CutAtAnswer, cancellationToken);
+                break;
+            case Fault.LeaderUnreachable:
+                await Disturb(group.PeerWireOf(leader!), TcpProxy.Wire.Cut, cancellationToken);
+                break;
+            case Fault.LeaderDeaf:
+                await Disturb(group.PeerWireOf(leader!), TcpProxy.Wire.Silent, cancellationToken);
+                break;
+            case Fault.FollowerUnreachable:
+                await Disturb(group.PeerWireOf(follower), TcpProxy.Wire.Cut, cancellationToken);
+                break;
+            case Fault.LeadershipMoved:
+                await Move(leader!, follower, cancellationToken);
                 break;
             case Fault.DatabaseKilled:
                 await group.Database.Kill(cancellationToken);
@@ -83,14 +97,28 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
         }
     }
 
-    private async Task Disturb(Server server, TcpProxy.Wire wire, CancellationToken cancellationToken)
+    private async Task Disturb(TcpProxy wire, TcpProxy.Wire how, CancellationToken cancellationToken)
     {
-        group.WireOf(server).Set(wire);
+        wire.Set(how);
         await While(cancellationToken);
 
         // What was lost in a silent wire is not sent again: its connections have to be seen to be dead.
-        group.WireOf(server).Set(TcpProxy.Wire.Cut);
-        group.WireOf(server).Set(TcpProxy.Wire.Whole);
+        wire.Set(TcpProxy.Wire.Cut);
+        wire.Set(TcpProxy.Wire.Whole);
+    }
+
+    private static async Task Move(Server leader, Server follower, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var members = (await new Protos.Cluster.ClusterClient(leader.Channel).MemberListAsync(new MemberListRequest(), cancellationToken: cancellationToken)).Members;
+            await new Maintenance.MaintenanceClient(leader.Channel).MoveLeaderAsync(
+                new MoveLeaderRequest { TargetID = members.Single(member => member.Name == follower.MemberName).ID }, cancellationToken: cancellationToken);
+        }
+        catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It leads no more, or the other one was not there.
+        }
     }
 
     // How long a fault lasts: shorter than a lease, or longer.

@@ -78,6 +78,8 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     public bool IsLeading => _leading?.IsLeading is true;
 
+    public ulong MemberId => _candidate?.MemberId ?? 0;
+
     public Leader Leader => _leader;
 
     public bool IsHeard => _leader.IsOwn ? IsLeading : _heardAt != long.MinValue && BootClock.Instance.GetElapsedTime(Interlocked.Read(ref _heardAt)) < _options.LeaseTime / 2;
