@@ -15,6 +15,8 @@ namespace Granary.Server.Commands;
 /// <summary><c>granary status</c>: how a running server is, for people, and by its exit code for scripts and containers.</summary>
 internal static class StatusCommand
 {
+    private const int WidthOfFiles = 200;
+
     // As long as an orchestrator waits for a health check.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
@@ -59,7 +61,17 @@ internal static class StatusCommand
             }
             else
             {
+                if (Console.IsOutputRedirected)
+                {
+                    // A line for each member, for scripts as well.
+                    AnsiConsole.Profile.Width = WidthOfFiles;
+                }
+
                 AnsiConsole.Write(Table(server.Address, status));
+                if (await MembersStatus.Of(server, url => credentials.Read(parsed, url), patience.Token) is { } members)
+                {
+                    AnsiConsole.Write(members);
+                }
             }
 
             return IsWell(status) ? 0 : 1;

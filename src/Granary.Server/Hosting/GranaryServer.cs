@@ -56,6 +56,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     /// <exception cref="SettingsException">The server cannot start.</exception>
     public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
     {
+        if (options.Engine == Engine.Postgres)
+        {
+            PeerEndpoint.Of(options).MustBeFree();
+        }
+
         var loggers = LoggerFactory.Create(logging => LogOutput.Configure(logging, options.LogLevel, options.LogFormat));
         var opening = Task.Run(() => OpenStorage(options, loggers, cancellationToken), cancellationToken);
         WebApplicationBuilder builder;
@@ -64,21 +69,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
         {
             // The two take about as long and use different parts of the machine.
             builder = WebComposition.Prepare(options);
-        }
-        catch
-        {
-            await Task.WhenAny(opening);
-            if (opening.IsCompletedSuccessfully)
-            {
-                (await opening).Dispose();
-            }
-
-            loggers.Dispose();
-            throw;
-        }
-
-        try
-        {
             storage = await opening;
         }
         catch
@@ -110,10 +100,10 @@ internal sealed partial class GranaryServer : IAsyncDisposable
                 builder.Services.AddSingleton((SharedLog)storage.Log);
                 if (options.ListenPeerUrls[0].IsSecure)
                 {
-                    new PeerTls(options, database, loggers.CreateLogger<PeerTls>()).Secure(builder.Services);
+                    new PeerTls(options, database, loggers.CreateLogger<PeerTls>(), cancellationToken).Secure(builder.Services);
                 }
 
-                var name = PostgresStart.ClusterName(database);
+                var name = PostgresStart.ClusterName(database, loggers.CreateLogger<SharedLog>(), cancellationToken);
                 builder.Services.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (name, "granary"));
             }
         }

@@ -22,6 +22,7 @@ internal sealed class EtcdEndpoint : IDisposable
         Lease = new Lease.LeaseClient(invoker);
         Auth = new Auth.AuthClient(invoker);
         Maintenance = new Maintenance.MaintenanceClient(invoker);
+        Cluster = new Cluster.ClusterClient(invoker);
         Health = new Grpc.Health.V1.Health.HealthClient(invoker);
     }
 
@@ -36,6 +37,8 @@ internal sealed class EtcdEndpoint : IDisposable
     public Auth.AuthClient Auth { get; }
 
     public Maintenance.MaintenanceClient Maintenance { get; }
+
+    public Cluster.ClusterClient Cluster { get; }
 
     public Grpc.Health.V1.Health.HealthClient Health { get; }
 

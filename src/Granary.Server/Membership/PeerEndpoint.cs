@@ -9,6 +9,25 @@ namespace Granary.Server.Membership;
 /// <param name="Advertised">What the others connect to.</param>
 internal sealed record PeerEndpoint(IPEndPoint Listen, IPEndPoint Advertised)
 {
+    /// <summary>
+    /// Sees to it that nobody listens there yet: Orleans would listen beside them, and the silo that was there first be taken for an earlier
+    /// life of this one, and be ended.
+    /// </summary>
+    /// <exception cref="SettingsException">Somebody does.</exception>
+    public void MustBeFree()
+    {
+        try
+        {
+            using var probe = new Socket(Listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            probe.Bind(Listen);
+            probe.Listen();
+        }
+        catch (SocketException exception)
+        {
+            throw new SettingsException($"cannot listen for peers on {Listen}: {exception.Message}. Each member needs --listen-peer-urls of its own");
+        }
+    }
+
     /// <exception cref="SettingsException">The settings name no such place.</exception>
     public static PeerEndpoint Of(ServerOptions options)
     {

@@ -26,7 +26,7 @@ internal sealed partial class PeerTls
     private volatile IReadOnlySet<string> _known = new HashSet<string>();
 
     /// <exception cref="SettingsException">The files cannot be used.</exception>
-    public PeerTls(ServerOptions options, PostgresDatabase database, ILogger<PeerTls> logger)
+    public PeerTls(ServerOptions options, PostgresDatabase database, ILogger<PeerTls> logger, CancellationToken cancellationToken)
     {
         _options = options.PeerTls;
         _database = database;
@@ -41,8 +41,8 @@ internal sealed partial class PeerTls
         _material = Read();
         if (IsByDatabase)
         {
-            using var connection = database.Connect();
-            PostgresMembers.NoteCertificate(connection, database, options.Name, Thumbprint(_material.Server));
+            database.WhenReachable(
+                connection => PostgresMembers.NoteCertificate(connection, database, options.Name, Thumbprint(_material.Server)), logger, cancellationToken);
         }
     }
 

@@ -150,6 +150,15 @@ public sealed class PostgresFailoverTests : PostgresTest
         }
 
         Assert.Equal(servers[2].MemberName, (await Get(first, "a"))!.Value.ToStringUtf8());
+
+        // One table tells of all.
+        await servers[1].Stop(Stop);
+        var told = await Tool.Granary(Stop, "status", "--endpoint", first.Address);
+        Assert.Equal(0, told.ExitCode);
+        string LineOf(Server server) => told.All.Split('\n').Single(line => line.Contains(server.MemberName, StringComparison.Ordinal));
+        Assert.Contains("follows", LineOf(first), StringComparison.Ordinal);
+        Assert.Contains("does not answer", LineOf(servers[1]), StringComparison.Ordinal);
+        Assert.Contains("leads", LineOf(servers[2]), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -81,6 +81,16 @@ public sealed class PostgresPeerTests : PostgresTest
     }
 
     [Fact]
+    public async Task A_port_of_another_member_is_not_taken()
+    {
+        var first = await Leader();
+        var refused = await NotStarted(null, $"--listen-peer-urls={first.PeerAddress}").StartExpectingRefusal(Stop);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("cannot listen for peers on", refused.Said, StringComparison.Ordinal);
+        Assert.Equal(2, await Put(first, "a", "1"));
+    }
+
+    [Fact]
     public async Task A_replica_that_differs_is_found_and_its_member_is_named()
     {
         const string flag = "--corrupt-check-time=500ms";

@@ -67,14 +67,14 @@ public static class PostgresMembers
     /// <param name="database">Has the tables.</param>
     /// <param name="name">Of the member.</param>
     /// <param name="sha256">The certificate's hash, in hexadecimal.</param>
-    public static void NoteCertificate(NpgsqlConnection connection, PostgresDatabase database, string name, string sha256)
+    public static int NoteCertificate(NpgsqlConnection connection, PostgresDatabase database, string name, string sha256)
     {
         using var command = new NpgsqlCommand(
             $"INSERT INTO {database.MemberCertificates} (name, sha256) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET sha256 = $2", connection)
         {
             Parameters = { new() { Value = name }, new() { Value = sha256 } },
         };
-        command.ExecuteNonQuery();
+        return command.ExecuteNonQuery();
     }
 
     /// <summary>The hashes of the certificates that members have made themselves.</summary>

@@ -28,12 +28,14 @@ public static class PostgresStart
     }
 
     /// <summary>The name that the cluster of this log has, by chance: silos of another one are not taken for its own.</summary>
-    public static string ClusterName(PostgresDatabase database)
-    {
-        using var connection = database.Connect();
-        using var command = new NpgsqlCommand($"SELECT cluster FROM {database.SiloTable}", connection);
-        return (string)command.ExecuteScalar()!;
-    }
+    public static string ClusterName(PostgresDatabase database, ILogger logger, CancellationToken cancellationToken) => database.WhenReachable(
+        connection =>
+        {
+            using var command = new NpgsqlCommand($"SELECT cluster FROM {database.SiloTable}", connection);
+            return (string)command.ExecuteScalar()!;
+        },
+        logger,
+        cancellationToken);
 
     /// <summary>Fills a store from the base snapshot, if the log does not go on from where the store is.</summary>
     /// <exception cref="PostgresUnusableException">The snapshot cannot be used, or the store is of no log.</exception>

@@ -16,6 +16,8 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     // How long what is in flight may wait for the database when the process stops.
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan TidyingAtATime = TimeSpan.FromMilliseconds(10);
+
     // How often it is looked whether this process is a member still, in looks at who leads.
     private const int LooksPerMemberCheck = 5;
 
@@ -168,9 +170,10 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         var now = BootClock.Instance.GetTimestamp();
         Interlocked.Exchange(ref _takenAt, now);
         Interlocked.Exchange(ref _heardAt, now);
-        while (_follower.Tidy() && records.Length == 0)
+
+        // Not for long, so that what comes meanwhile need not wait.
+        while (_follower.Tidy() && BootClock.Instance.GetElapsedTime(now) < TidyingAtATime)
         {
-            // A little at a time, so that what comes meanwhile need not wait.
         }
 
         return true;
@@ -274,7 +277,6 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         {
             PostgresMembers.MustHave(connection, _database, _candidate!);
         }
-
 
         // What comes from the leader itself may be ahead of the row; of another term's it cannot be.
         if (row.LastIndex > AppliedIndex ? !IsTaking : row.LastIndex < AppliedIndex && row.Term != Term)
