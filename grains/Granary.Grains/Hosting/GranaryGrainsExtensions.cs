@@ -13,6 +13,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Orleans.Hosting;
+using Orleans.Runtime;
 using Orleans.Runtime.Hosting;
 using Orleans.Serialization;
 using Orleans.Serialization.Cloning;
@@ -46,6 +47,11 @@ public static class GranaryGrainsExtensions
         services.AddPlacementDirector<LeaderPlacementStrategy, LeaderPlacementDirector>();
         services.AddPlacementDirector<SiloPlacementStrategy, SiloPlacementDirector>();
         silo.AddGrainDirectory(HomeDirectory.OfTerms, static (provider, _) => new HomeDirectory(provider.GetRequiredService<GrainHomes>().OfTerm));
+        silo.AddGrainDirectory(HomeDirectory.OfThisSilo, static (provider, _) =>
+        {
+            var here = provider.GetRequiredService<ILocalSiloDetails>().SiloAddress;
+            return new HomeDirectory(_ => here);
+        });
         silo.AddGrainDirectory(HomeDirectory.OfSilos, static (_, _) => new HomeDirectory(GrainHomes.OfSilo));
 
         // What was never counted shows as 0, and not as nothing: so the instruments are there before anything is.

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Google.Protobuf;
+using Granary.Grains.Placement;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
@@ -7,11 +8,12 @@ using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 using Orleans.Concurrency;
+using Orleans.GrainDirectory;
 
 namespace Granary.Grains.KeyRanges;
 
 /// <summary>Reads from this silo's replica. What is short is read in the turn, what is long goes on beside it, in steps.</summary>
-[StatelessWorker, Reentrant]
+[StatelessWorker, Reentrant, GrainDirectory(HomeDirectory.OfThisSilo)]
 internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Grain, IKeyRangeReaderGrain
 {
     private const int EntriesPerStep = 256;

@@ -87,8 +87,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
 
     public async ValueTask<LeaseRenewals> KeepAlive(long[] ids, Caller caller, CancellationToken cancellationToken)
     {
-        // What is promised here must not be what another leader knows better.
-        await log.Prove(cancellationToken);
+        await MustLead(cancellationToken);
         var revision = replica.State.Revision;
         CheckAttached(caller, ids, static (access, view, id) => access.WriteAttached(view, id));
         var ttls = new long[ids.Length];
@@ -123,7 +122,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
 
     public async ValueTask<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        await log.Prove(cancellationToken);
+        await MustLead(cancellationToken);
         using var view = replica.View();
         EtcdException.ThrowIf(AccessRules.CheckUser(view.Auth, caller) ?? (request.Keys ? Access.Of(view.Auth, caller).ReadAttached(view, request.ID) : null));
         var response = new LeaseTimeToLiveResponse { Header = new ResponseHeader { Revision = view.Revision }, ID = request.ID, TTL = -1 };
@@ -142,9 +141,18 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
 
     public async ValueTask<IReadOnlyList<LeaseRemaining>> Leases(Caller caller, CancellationToken cancellationToken)
     {
-        await log.Prove(cancellationToken);
+        await MustLead(cancellationToken);
         CheckAttached(caller, _timers.All.Select(static lease => lease.Id), static (access, view, id) => access.ReadAttached(view, id));
         return _timers.All.Select(lease => new LeaseRemaining(lease.Id, _timers.Remaining(lease))).ToArray();
+    }
+
+    private bool IsOfLeader => leadership.Leader is { IsOwn: true } leader && leader.Term == _term;
+
+    /// <summary>What is promised here must not be what another leader knows better, nor the grain of a later term on this silo.</summary>
+    private async ValueTask MustLead(CancellationToken cancellationToken)
+    {
+        await log.Prove(cancellationToken);
+        EtcdException.ThrowIf(IsOfLeader ? null : EtcdError.LeaderChanged);
     }
 
     /// <summary>Refuses whoever is no user, or lacks a right to the keys that are attached to one of the leases.</summary>
@@ -249,7 +257,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
         var running = new HashSet<Task>();
         while (!_deactivating.IsCancellationRequested)
         {
-            if (leadership.Leader is var leader && (leader.Term != _term || !leader.IsOwn))
+            if (!IsOfLeader)
             {
                 // Another leader has given all leases their full time.
                 DeactivateOnIdle();

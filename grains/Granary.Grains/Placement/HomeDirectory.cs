@@ -13,6 +13,9 @@ internal sealed class HomeDirectory(Func<GrainId, SiloAddress?> find) : IGrainDi
     /// <summary>Of <see cref="SiloPlacementAttribute"/>.</summary>
     public const string OfSilos = "granary-silos";
 
+    /// <summary>Of grains that each silo has for itself.</summary>
+    public const string OfThisSilo = "granary-here";
+
     public Task<GrainAddress?> Register(GrainAddress address) => Task.FromResult<GrainAddress?>(address);
 
     public Task<GrainAddress?> Register(GrainAddress address, GrainAddress? previousAddress) => Register(address);

@@ -16,6 +16,9 @@ public interface ILeadership
     /// <exception cref="Mvcc.Errors.EtcdException">There is none for too long.</exception>
     ValueTask<Leader> Reachable(CancellationToken cancellationToken);
 
+    /// <summary>The leader could not be reached: who asks for one waits until it gives signs of life again, or another one does.</summary>
+    void NotReached(Leader leader);
+
     /// <summary>Returns when another leads than the one that was seen, or this process has got on in following it.</summary>
     Task Changed(Leader seen, CancellationToken cancellationToken);
 

@@ -23,6 +23,11 @@ public sealed class SoleLeadership(Replica replica) : ILeadership
 
     public ValueTask<Leader> Reachable(CancellationToken cancellationToken) => new(Leader);
 
+    public void NotReached(Leader leader)
+    {
+        // It is here.
+    }
+
     public Task Changed(Leader seen, CancellationToken cancellationToken) => Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
 
     public ValueTask Caught(long index, CancellationToken cancellationToken) => default;

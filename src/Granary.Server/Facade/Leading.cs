@@ -1,6 +1,7 @@
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Server.Configuration;
+using Orleans.Runtime;
 
 namespace Granary.Server.Facade;
 
@@ -23,7 +24,7 @@ internal sealed class Leading(ILeadership leadership, ICommitLog log, ReadBarrie
     /// <summary>What a call to the leader comes to.</summary>
     /// <exception cref="EtcdException">Its term is over; the call may still come to something.</exception>
     /// <exception cref="TimeoutException">It does not answer; the call may still come to something.</exception>
-    public ValueTask<T> Written<T>(Leader leader, ValueTask<T> call) => _patience is null || call.IsCompleted ? call : Await(leader, call);
+    public ValueTask<T> Written<T>(Leader leader, ValueTask<T> call) => _patience is null || call.IsCompletedSuccessfully ? call : Await(leader, call);
 
     /// <summary>Waits until this silo has what a call to the leader has changed, or has seen: who asks here next finds it.</summary>
     public ValueTask SeenRevision(Leader leader, long revision, CancellationToken cancellationToken) =>
@@ -51,6 +52,11 @@ internal sealed class Leading(ILeadership leadership, ICommitLog log, ReadBarrie
             }
             catch (OperationCanceledException) when (!task.IsCompleted && over.IsCancellationRequested)
             {
+                throw new EtcdException(EtcdError.Timeout, outcomeUnknown: true);
+            }
+            catch (OrleansException) when (!leader.IsOwn)
+            {
+                leadership.NotReached(leader);
                 throw new EtcdException(EtcdError.Timeout, outcomeUnknown: true);
             }
         }

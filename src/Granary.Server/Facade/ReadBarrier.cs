@@ -94,6 +94,7 @@ internal sealed class ReadBarrier(ILeadership leadership, ICommitLog log, IGrain
             && (exception is OrleansException or TimeoutException or OperationCanceledException || exception is EtcdException { Error: var error } && error == EtcdError.LeaderChanged))
         {
             // A read changes nothing: it is asked again, whoever leads then.
+            leadership.NotReached(leader);
             return false;
         }
     }

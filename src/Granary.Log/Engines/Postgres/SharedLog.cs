@@ -139,6 +139,14 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     public ValueTask<Leader> Reachable(CancellationToken cancellationToken) => IsServed(_leader) ? new(_leader) : AwaitReachable(cancellationToken);
 
+    public void NotReached(Leader leader)
+    {
+        if (ReferenceEquals(leader, _leader) && !leader.IsOwn)
+        {
+            Interlocked.Exchange(ref _heardAt, long.MinValue);
+        }
+    }
+
     public async Task Changed(Leader seen, CancellationToken cancellationToken)
     {
         var changed = _changed.Task;
