@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Reflection;
 using Grpc.Net.Client;
 
@@ -22,6 +23,9 @@ public sealed class Server : IAsyncDisposable
     // Where every Granary has its log, each in a schema of its own: the same tests for that engine.
     private static readonly string? Postgres = Environment.GetEnvironmentVariable("GRANARY_TEST_POSTGRES") is { Length: > 0 } named ? named : null;
 
+    // Of how many silos every such Granary is; each call goes to one of them by chance.
+    private static readonly int Silos = int.TryParse(Environment.GetEnvironmentVariable("GRANARY_TEST_SILOS"), CultureInfo.InvariantCulture, out var silos) ? silos : 1;
+
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(30);
 
@@ -32,6 +36,8 @@ public sealed class Server : IAsyncDisposable
     private readonly int _port = LoopbackPorts.Take();
     private readonly int _peerPort = LoopbackPorts.Take();
     private readonly ConcurrentQueue<string> _log = new();
+    private readonly List<Server> _companions = [];
+    private readonly Server? _first;
     private Process? _process;
 
     static Server() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
@@ -42,8 +48,9 @@ public sealed class Server : IAsyncDisposable
         }
     };
 
-    private Server(Product product, string[] flags)
+    private Server(Product product, string[] flags, Server? first = null)
     {
+        _first = first;
         Product = product;
         _flags = flags;
         Channel = Channels.To(Address);
@@ -121,7 +128,7 @@ public sealed class Server : IAsyncDisposable
         }
 
         Channel.Dispose();
-        Channel = Channels.To(Address);
+        Channel = Channels.ToAny([Address, .. await StartCompanions(cancellationToken)]);
     }
 
     /// <summary>Starts the process expecting that it refuses: returns its exit code and what it said.</summary>
@@ -189,9 +196,36 @@ public sealed class Server : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var companion in _companions)
+        {
+            await companion.DisposeAsync();
+        }
+
         Channel.Dispose();
         await Kill(CancellationToken.None);
         Directory.Delete(_home, recursive: true);
+    }
+
+    // Whether it keeps its log in the database of all tests.
+    private bool IsInPostgres => Product == Product.Granary && Postgres is not null && !_flags.Any(static flag => flag.StartsWith("--engine", StringComparison.Ordinal));
+
+    private string Schema => Path.GetFileName((_first ?? this)._home).ToLowerInvariant().Replace('-', '_');
+
+    private async Task<IEnumerable<string>> StartCompanions(CancellationToken cancellationToken)
+    {
+        if (!IsInPostgres || _first is not null || _flags.Contains("--listen-client-urls"))
+        {
+            return [];
+        }
+
+        while (_companions.Count < Silos - 1)
+        {
+            var companion = new Server(Product, _flags, first: this);
+            _companions.Add(companion);
+            await companion.StartAgain(cancellationToken);
+        }
+
+        return _companions.Select(static companion => companion.Address);
     }
 
     private Process Spawn(Action<string> onLine)
@@ -263,11 +297,11 @@ public sealed class Server : IAsyncDisposable
         // Who says where to listen has to say how to get there as well: the channel is for the address of our choice.
         string[] listen = _flags.Contains("--listen-client-urls") ? [] : ["--listen-client-urls", Address, "--advertise-client-urls", Address];
         var isShared = _flags.Contains("--engine=postgres");
-        string[] engine = Product == Product.Granary && Postgres is not null && !_flags.Any(static flag => flag.StartsWith("--engine", StringComparison.Ordinal))
-            ? ["--listen-peer-urls", PeerAddress, "--engine=postgres", $"--postgres={Postgres}", $"--postgres-schema={Path.GetFileName(_home).ToLowerInvariant().Replace('-', '_')}"]
+        string[] engine = IsInPostgres
+            ? ["--listen-peer-urls", PeerAddress, "--engine=postgres", $"--postgres={Postgres}", $"--postgres-schema={Schema}"]
             : isShared && !_flags.Any(static flag => flag.StartsWith("--listen-peer-urls", StringComparison.Ordinal)) ? ["--listen-peer-urls", PeerAddress]
             : [];
-        foreach (var argument in (string[])["--name", isShared ? MemberName : Name, "--data-dir", DataDirectory, .. listen, .. engine, .. _flags.Where(static flag => flag != SecurePeers)])
+        foreach (var argument in (string[])["--name", isShared || _first is not null ? MemberName : Name, "--data-dir", DataDirectory, .. listen, .. engine, .. _flags.Where(static flag => flag != SecurePeers)])
         {
             arguments.Add(argument);
         }

@@ -162,6 +162,56 @@ public sealed class PostgresFailoverTests : PostgresTest
     }
 
     [Fact]
+    public async Task Servers_are_restarted_one_after_the_other_and_no_call_fails_that_is_tried_again()
+    {
+        Server[] servers = [await Leader(), await Follower(), await Follower()];
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var written = 0;
+        var writers = Enumerable.Range(0, 4).Select(Write).ToList();
+        foreach (var server in servers)
+        {
+            var before = Volatile.Read(ref written);
+            await Eventually.Holds("there are writes", () => Task.FromResult(Volatile.Read(ref written) > before + 50), Generous, Stop);
+            Assert.Equal(0, await server.Stop(Stop));
+            await server.StartAgain(Stop);
+        }
+
+        await ending.CancelAsync();
+        var last = await Task.WhenAll(writers);
+        for (var writer = 0; writer < last.Length; writer++)
+        {
+            Assert.Equal(last[writer].ToString(CultureInfo.InvariantCulture), (await Get(servers[writer % servers.Length], $"w{writer}"))!.Value.ToStringUtf8());
+        }
+
+        // Each number until it is acknowledged, by any server; anything but "come again" fails the test.
+        async Task<int> Write(int writer)
+        {
+            var number = 0;
+            using var server = new RovingChannel(servers, writer);
+            while (!ending.IsCancellationRequested)
+            {
+                number++;
+                for (var isDone = false; !isDone;)
+                {
+                    try
+                    {
+                        await Put(server.Channel, $"w{writer}", number.ToString(CultureInfo.InvariantCulture));
+                        isDone = true;
+                        Interlocked.Increment(ref written);
+                    }
+                    catch (RpcException exception) when (exception.StatusCode == StatusCode.Unavailable)
+                    {
+                        server.MoveOn();
+                        await Task.Delay(TimeSpan.FromMilliseconds(20), Stop);
+                    }
+                }
+            }
+
+            return number;
+        }
+    }
+
+    [Fact]
     public async Task A_member_that_is_removed_leads_no_more_and_ends()
     {
         var first = await Leader();
