@@ -28,11 +28,6 @@ public interface IKeyspaceGrain : IGrainWithStringKey
     [Alias("SetAlarm")]
     ValueTask<long> SetAlarm(AlarmMember alarm, bool isUp, [Immutable] Caller caller);
 
-    /// <summary>Notes by which URLs other members reach the only one that there is.</summary>
-    /// <returns>As <see cref="SetAlarm"/>.</returns>
-    [Alias("SetPeerUrls")]
-    ValueTask<long> SetPeerUrls([Immutable] IReadOnlyList<string> urls, [Immutable] Caller caller);
-
     /// <summary>Changes users, roles or the switch of authentication.</summary>
     /// <param name="request">What is to be changed.</param>
     /// <param name="hash">The hash of the password in it, if there is one.</param>

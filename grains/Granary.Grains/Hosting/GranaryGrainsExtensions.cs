@@ -69,13 +69,13 @@ public static class GranaryGrainsExtensions
         services.AddSingleton(replica).AddSingleton(log);
         if (log is SharedLog shared)
         {
-            services.AddSingleton<ILeadership>(shared).AddSingleton<IReplication>(shared);
+            services.AddSingleton(shared).AddSingleton<ILeadership>(shared).AddSingleton<IReplication>(shared);
             services.AddHostedService<ReplicationWorker>();
             services.AddHostedService<CorruptionCheck>();
         }
         else
         {
-            services.AddSingleton<ILeadership>(new SoleLeadership(replica));
+            services.AddSingleton<ILeadership>(new SoleLeadership(replica, log));
         }
 
         return services;

@@ -67,12 +67,6 @@ internal sealed class KeyspaceGrain(
         return replica.State.AppliedIndex;
     }
 
-    public async ValueTask<long> SetPeerUrls(IReadOnlyList<string> urls, Caller caller)
-    {
-        await log.SetPeerUrls(new PeerUrlsRecord([.. urls]), caller);
-        return replica.State.AppliedIndex;
-    }
-
     public async ValueTask<long> ChangeAuth(AuthRequest request, ByteString hash, Caller caller, CancellationToken cancellationToken)
     {
         await log.Prove(cancellationToken);

@@ -16,7 +16,7 @@ namespace Granary.Grains.Watches;
 /// <summary>Runs this silo's <see cref="WatchHub"/>: feeds it with the stream of commits and with the requests of watch streams, one at a time.</summary>
 [Reentrant, KeepAlive, SiloPlacement, GrainDirectory(HomeDirectory.OfSilos)]
 internal sealed partial class WatchHubGrain(
-    Replica replica, ICommitLog log, ILeadership leadership, WatchStreams streams, HistoryHold hold, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
+    Replica replica, ILeadership leadership, WatchStreams streams, HistoryHold hold, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
     : Grain, IWatchHubGrain, IAsyncBatchObserver<Commit>
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
@@ -212,7 +212,7 @@ internal sealed partial class WatchHubGrain(
 
     private void CheckLeader()
     {
-        _checksWithoutLeader = log.Failure is null && leadership.IsHeard ? 0 : _checksWithoutLeader + 1;
+        _checksWithoutLeader = leadership.IsHeard ? 0 : _checksWithoutLeader + 1;
         if (_checksWithoutLeader >= ChecksWithoutLeader)
         {
             foreach (var outlet in streams.Outlets.Where(static outlet => outlet.RequiresLeader))

@@ -2,8 +2,8 @@ using Granary.Storage.Replicas;
 
 namespace Granary.Log.Commits;
 
-/// <summary>Of a process whose log is its own: it always leads.</summary>
-public sealed class SoleLeadership(Replica replica) : ILeadership
+/// <summary>Of a process whose log is its own: it always leads, as long as that can be written.</summary>
+public sealed class SoleLeadership(Replica replica, ICommitLog log) : ILeadership
 {
     private volatile Leader? _leader;
 
@@ -19,7 +19,7 @@ public sealed class SoleLeadership(Replica replica) : ILeadership
         }
     }
 
-    public bool IsHeard => true;
+    public bool IsHeard => log.Failure is null;
 
     public ValueTask<Leader> Reachable(CancellationToken cancellationToken) => new(Leader);
 

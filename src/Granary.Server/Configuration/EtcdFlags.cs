@@ -6,9 +6,9 @@ namespace Granary.Server.Configuration;
 /// </summary>
 internal static class EtcdFlags
 {
-    private const string OneMember = "members of a cluster find each other by the database that they share: see --engine=postgres";
+    private const string ByDatabase = "members find each other by the database that they share (--engine=postgres)";
 
-    private const string Discovery = $"asks others who the members of the cluster are, and {OneMember}: leave it out";
+    private const string Discovery = $"asks others who the members of the cluster are, and {ByDatabase}: leave it out";
 
     private const string Version2 = "asks for etcd's API of version 2, which Granary does not have: move its clients to version 3, then leave it out";
 
@@ -68,7 +68,7 @@ internal static class EtcdFlags
         new("initial-cluster-state", static value => value switch
         {
             "new" => null,
-            "existing" => $"asks to join a cluster, and {OneMember}: it would begin empty beside it. Leave it out; `granary import` brings the data of another cluster",
+            "existing" => $"asks to join a cluster, and {ByDatabase}: it would begin empty beside it. Leave it out; `granary import` brings the data of another cluster",
             _ => $"\"{value}\" is neither new nor existing",
         }),
         .. Named(["discovery", "discovery-srv", "discovery-srv-name", "discovery-proxy", "discovery-token", "discovery-endpoints"], Discovery),
@@ -104,7 +104,7 @@ internal static class EtcdFlags
     {
         var members = FlagValues.List(value).Select(static member => member.Split('=')[0]).Distinct().ToList();
         return members.Count == 1 ? null
-            : $"names {members.Count} members ({string.Join(", ", members)}), and {OneMember}: they would be stores that know nothing of each other. " +
+            : $"names {members.Count} members ({string.Join(", ", members)}), and {ByDatabase}: they would be stores that know nothing of each other. " +
               "Name this one only, or leave it out";
     }
 

@@ -262,10 +262,7 @@ internal static class Settings
     {
         var tls = options.Tls;
         var secure = options.AllListenUrls.FirstOrDefault(static url => url.IsSecure);
-        if (tls.HasCertificate && (tls.CertificateFile is null || tls.KeyFile is null))
-        {
-            throw new SettingsException("--cert-file and --key-file belong together: name both");
-        }
+        MustBelongTogether(tls.CertificateFile, tls.KeyFile, "");
 
         if (secure is not null && !tls.HasCertificate && !tls.AutoTls)
         {
@@ -291,15 +288,8 @@ internal static class Settings
     private static void CheckPeerTls(ServerOptions options)
     {
         var tls = options.PeerTls;
-        if (tls.HasCertificate && (tls.CertificateFile is null || tls.KeyFile is null))
-        {
-            throw new SettingsException("--peer-cert-file and --peer-key-file belong together: name both");
-        }
-
-        if ((tls.ClientCertificateFile is null) != (tls.ClientKeyFile is null))
-        {
-            throw new SettingsException("--peer-client-cert-file and --peer-client-key-file belong together: name both");
-        }
+        MustBelongTogether(tls.CertificateFile, tls.KeyFile, "peer-");
+        MustBelongTogether(tls.ClientCertificateFile, tls.ClientKeyFile, "peer-client-");
 
         if (tls.ClientCertAuth && tls.TrustedCaFile is null)
         {
@@ -315,6 +305,14 @@ internal static class Settings
         if ((tls.HasCertificate || tls.AutoTls) && options.ListenPeerUrls.All(static url => !url.IsSecure))
         {
             throw new SettingsException($"--peer-… asks for TLS between members, and {options.ListenPeerUrls[0]} does not speak it: listen for peers at https://");
+        }
+    }
+
+    private static void MustBelongTogether(string? certificateFile, string? keyFile, string prefix)
+    {
+        if ((certificateFile is null) != (keyFile is null))
+        {
+            throw new SettingsException($"--{prefix}cert-file and --{prefix}key-file belong together: name both");
         }
     }
 

@@ -57,11 +57,7 @@ internal sealed class Members(Replica replica, Member member, ServerOptions opti
     {
         try
         {
-            return await Task.Run(() =>
-            {
-                using var connection = database!.Connect();
-                return work(connection);
-            });
+            return await database!.Run(work);
         }
         catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
         {

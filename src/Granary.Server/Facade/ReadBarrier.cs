@@ -15,6 +15,9 @@ internal sealed class ReadBarrier(ILeadership leadership, ICommitLog log, IGrain
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(20);
 
+    // A barrier is a hop to the leader and back.
+    private const long SlowMilliseconds = 100;
+
     private readonly TimeSpan _patience = options.WriteTimeout ?? TimeSpan.Zero;
     private readonly Lock _gate = new();
     private Task _running = Task.CompletedTask;
@@ -68,7 +71,7 @@ internal sealed class ReadBarrier(ILeadership leadership, ICommitLog log, IGrain
             throw new EtcdException(EtcdError.Timeout);
         }
 
-        if (Environment.TickCount64 - start > 100)
+        if (Environment.TickCount64 - start > SlowMilliseconds)
         {
             Interlocked.Increment(ref _slow);
         }

@@ -12,7 +12,6 @@ namespace Granary.Server.Facade;
 internal sealed class WatchService(
     Callers callers,
     Watches watches,
-    ICommitLog log,
     ILeadership leadership,
     Member member,
     LastingCalls lasting,
@@ -26,7 +25,7 @@ internal sealed class WatchService(
         IAsyncStreamReader<WatchRequest> requestStream, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context)
     {
         var requiresLeader = context.RequestHeaders.GetValue(RequireLeaderKey) == "true";
-        CallErrors.ThrowIf(requiresLeader && (log.Failure is not null || !leadership.IsHeard) ? EtcdError.NoLeader : null);
+        CallErrors.ThrowIf(requiresLeader && !leadership.IsHeard ? EtcdError.NoLeader : null);
         var (stream, outlet) = watches.Open(requiresLeader);
         try
         {

@@ -97,7 +97,6 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             if (storage.Database is { } database)
             {
                 builder.Services.AddSingleton(database);
-                builder.Services.AddSingleton((SharedLog)storage.Log);
                 if (options.ListenPeerUrls[0].IsSecure)
                 {
                     new PeerTls(options, database, loggers.CreateLogger<PeerTls>(), cancellationToken).Secure(builder.Services);

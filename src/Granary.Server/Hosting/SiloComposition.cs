@@ -76,7 +76,6 @@ internal static class SiloComposition
             membership.TableRefreshTimeout = TimeSpan.FromSeconds(10);
             membership.DefunctSiloExpiration = TimeSpan.FromHours(1);
             membership.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(10);
-
             membership.MaxJoinAttemptTime = TimeSpan.FromMinutes(1);
 
             // Who joins calls all who were alive a moment ago, and waits for those who do not answer: not for long, as all may have been killed.

@@ -14,9 +14,9 @@ internal sealed class PostgresMembershipTable(PostgresDatabase database) : IMemb
 {
     public Task InitializeMembershipTable(bool tryInitTableVersion) => Task.CompletedTask;
 
-    public Task DeleteMembershipTableEntries(string clusterId) => Run(connection => Execute(connection, null, $"DELETE FROM {database.Silos}"));
+    public Task DeleteMembershipTableEntries(string clusterId) => database.Run(connection => Execute(connection, null, $"DELETE FROM {database.Silos}"));
 
-    public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => Run(connection =>
+    public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => database.Run(connection =>
     {
         foreach (var (entry, _) in Read(connection, null).Members.Where(row => row.Item1.Status == SiloStatus.Dead))
         {
@@ -26,9 +26,9 @@ internal sealed class PostgresMembershipTable(PostgresDatabase database) : IMemb
         return 0;
     });
 
-    public Task<MembershipTableData> ReadRow(SiloAddress key) => Run(connection => Read(connection, key));
+    public Task<MembershipTableData> ReadRow(SiloAddress key) => database.Run(connection => Read(connection, key));
 
-    public Task<MembershipTableData> ReadAll() => Run(connection => Read(connection, null));
+    public Task<MembershipTableData> ReadAll() => database.Run(connection => Read(connection, null));
 
     public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => Write(
         tableVersion,
@@ -74,7 +74,7 @@ internal sealed class PostgresMembershipTable(PostgresDatabase database) : IMemb
     {
         try
         {
-            await Run(connection => Execute(connection, null, $"UPDATE {database.Silos} SET alive_at = now() WHERE address = $1", entry.SiloAddress.ToParsableString()));
+            await database.Run(connection => Execute(connection, null, $"UPDATE {database.Silos} SET alive_at = now() WHERE address = $1", entry.SiloAddress.ToParsableString()));
         }
         catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
         {
@@ -82,7 +82,7 @@ internal sealed class PostgresMembershipTable(PostgresDatabase database) : IMemb
         }
     }
 
-    private Task<bool> Write(TableVersion version, Func<NpgsqlConnection, NpgsqlTransaction, bool> write) => Run(connection =>
+    private Task<bool> Write(TableVersion version, Func<NpgsqlConnection, NpgsqlTransaction, bool> write) => database.Run(connection =>
     {
         using var transaction = connection.BeginTransaction();
         var isNext = Execute(
@@ -141,12 +141,6 @@ internal sealed class PostgresMembershipTable(PostgresDatabase database) : IMemb
 
         return command.ExecuteNonQuery();
     }
-
-    private Task<T> Run<T>(Func<NpgsqlConnection, T> work) => Task.Run(() =>
-    {
-        using var connection = database.Connect();
-        return work(connection);
-    });
 
     private static string Encode(MembershipEntry entry) => JsonSerializer.Serialize(new Row(
         entry.SiloAddress.ToParsableString(),

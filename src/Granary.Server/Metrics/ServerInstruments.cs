@@ -76,13 +76,13 @@ internal sealed class ServerInstruments
 
     private void AddServer(ICommitLog log, ILeadership leadership, ReadBarrier barrier, ServerOptions options)
     {
-        Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => log.Failure is null && leadership.IsHeard ? 1 : 0);
+        Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => leadership.IsHeard ? 1 : 0);
         Gauge("etcd_server_is_leader", "Whether this server is the one.", () => log.IsLeading ? 1 : 0);
         Gauge("etcd_server_is_learner", "Whether this server only follows.", static () => 0);
         Gauge("etcd_server_quota_backend_bytes", "What the store may take up.", () => options.QuotaBackendBytes);
         Gauge("etcd_server_snapshot_apply_in_progress_total", "States of other servers that are being taken over.", static () => 0);
         Gauge("granary.log.writable", "Whether the log takes records: it fails for good, cannot be reached, or has no room for the moment.",
-            () => log.Failure is null && leadership.IsHeard && log.Shortage is null ? 1 : 0);
+            () => leadership.IsHeard && log.Shortage is null ? 1 : 0);
         Gauge("granary.alarms", "Alarms that are up.", () => _replica.State.Alarms.Count);
 
         // Every term begins with a leader.

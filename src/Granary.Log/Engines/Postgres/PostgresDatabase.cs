@@ -111,6 +111,15 @@ public sealed partial class PostgresDatabase : IDisposable
         }
     }
 
+    /// <summary>Does some work over a connection, beside its caller.</summary>
+    /// <exception cref="NpgsqlException">The database is away.</exception>
+    /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
+    public Task<T> Run<T>(Func<NpgsqlConnection, T> work) => Task.Run(() =>
+    {
+        using var connection = Connect();
+        return work(connection);
+    });
+
     /// <summary>Does some work over a connection, again and again until the database can be reached and does not go away in the middle of it.</summary>
     /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
     /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
