@@ -25,7 +25,7 @@ public sealed class NemesisTests
         var seed = Seed;
         var said = TestContext.Current.TestOutputHelper!;
         said.WriteLine($"GRANARY_NEMESIS_SEED={seed}");
-        await using var group = await PostgresGroup.Start(Processes, Stop);
+        await using var group = await PostgresGroup.Start(Processes, hasWires: true, Stop);
         var workload = new Workload(group.Servers, seed);
         var nemesis = new FaultInjector(group, new Random(seed));
         using var ending = new CancellationTokenSource();

@@ -1,21 +1,31 @@
 namespace Granary.Testing;
 
-/// <summary>Processes that share a log in a PostgreSQL of their own, each with a wire to it, and one from the others, that can be cut.</summary>
+/// <summary>Processes that share a log in a PostgreSQL of their own. With wires, each has one to it, and one from the others, that can be cut.</summary>
 public sealed class PostgresGroup : IAsyncDisposable
 {
     private readonly List<TcpProxy> _wires = [];
     private readonly List<TcpProxy> _peerWires = [];
     private readonly List<Server> _servers = [];
 
-    private PostgresGroup(PostgresServer database) => Database = database;
+    private readonly bool _hasWires;
+
+    private PostgresGroup(PostgresServer database, bool hasWires)
+    {
+        Database = database;
+        _hasWires = hasWires;
+    }
 
     public PostgresServer Database { get; }
 
     public IReadOnlyList<Server> Servers => _servers;
 
-    public static async Task<PostgresGroup> Start(int size, CancellationToken cancellationToken)
+    /// <summary>Starts them one after the other; each is ready before the next.</summary>
+    /// <param name="size">How many.</param>
+    /// <param name="hasWires">False where speed is measured: a wire costs time, and the CPU of whoever measures.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<PostgresGroup> Start(int size, bool hasWires, CancellationToken cancellationToken)
     {
-        var group = new PostgresGroup(await PostgresServer.Start(cancellationToken));
+        var group = new PostgresGroup(await PostgresServer.Start(cancellationToken), hasWires);
         try
         {
             for (var i = 0; i < size; i++)
@@ -35,17 +45,13 @@ public sealed class PostgresGroup : IAsyncDisposable
     /// <summary>Starts another one, and returns when it is ready.</summary>
     public async Task<Server> Grow(CancellationToken cancellationToken)
     {
-        var wire = TcpProxy.To(Database.Port);
-        _wires.Add(wire);
         var peerPort = LoopbackPorts.Take();
-        var peerWire = TcpProxy.To(peerPort);
-        _peerWires.Add(peerWire);
         var server = Server.NotStarted(
             Product.Granary,
             "--engine=postgres",
-            $"--postgres={Database.ConnectionString(wire.Port)}",
+            $"--postgres={Database.ConnectionString(Wire(_wires, Database.Port))}",
             $"--listen-peer-urls=http://127.0.0.1:{peerPort}",
-            $"--initial-advertise-peer-urls=http://127.0.0.1:{peerWire.Port}");
+            $"--initial-advertise-peer-urls=http://127.0.0.1:{Wire(_peerWires, peerPort)}");
         _servers.Add(server);
         await server.StartAgain(cancellationToken);
         return server;
@@ -94,5 +100,16 @@ public sealed class PostgresGroup : IAsyncDisposable
         }
 
         await Database.DisposeAsync();
+    }
+
+    private int Wire(List<TcpProxy> wires, int port)
+    {
+        if (!_hasWires)
+        {
+            return port;
+        }
+
+        wires.Add(TcpProxy.To(port));
+        return wires[^1].Port;
     }
 }

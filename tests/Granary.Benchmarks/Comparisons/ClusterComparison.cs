@@ -32,7 +32,7 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
                 return await Measure(etcd.Servers, () => etcd.Leader(cancellationToken), cancellationToken);
             }
 
-            await using var granary = await PostgresGroup.Start(Size, cancellationToken);
+            await using var granary = await PostgresGroup.Start(Size, hasWires: false, cancellationToken);
             return await Measure(granary.Servers, () => granary.Leader(cancellationToken), cancellationToken);
         });
         output.WriteLine($"### {Size} members on one machine");
@@ -58,8 +58,16 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
         var follower = servers.First(server => server != leader);
         await Fill.Run(new Uri(leader!.Address), _keys, cancellationToken);
         var load = new LoadOptions { Endpoint = new Uri(leader.Address), Keys = _keys, Clients = Clients, Warmup = options.Warmup, Duration = options.Duration };
+        var everywhere = load with
+        {
+            Endpoints = [.. servers.Select(static server => new Uri(server.Address))],
+            Connections = 12,
+
+            // Each silo compiles the same for itself, on the CPUs that one has to itself in other comparisons.
+            Warmup = Size * options.Warmup,
+        };
         return new Figures(
-            await LoadRun.Run(load with { Endpoints = [.. servers.Select(static server => new Uri(server.Address))], Connections = 12 }, cancellationToken),
+            await LoadRun.Run(everywhere, cancellationToken),
             await LoadRun.Run(load with { Clients = 1, Connections = 1 }, cancellationToken),
             await LoadRun.Run(load with { Workload = Workload.Range, Endpoint = new Uri(follower.Address) }, cancellationToken),
             await MeasureEvents(leader, follower, cancellationToken));
@@ -88,7 +96,7 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
 
     private async Task<double> Join(CancellationToken cancellationToken)
     {
-        await using var group = await PostgresGroup.Start(1, cancellationToken);
+        await using var group = await PostgresGroup.Start(1, hasWires: false, cancellationToken);
         await Fill.Run(new Uri(group.Servers[0].Address), new KeySpace(joinKeys, 16, 256, seed: 1), cancellationToken);
         var start = Stopwatch.GetTimestamp();
         await group.Grow(cancellationToken);

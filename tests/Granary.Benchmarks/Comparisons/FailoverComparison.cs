@@ -42,7 +42,7 @@ internal sealed class FailoverComparison(int kills, TextWriter output)
 
     private async Task<List<double>> OfGranary(CancellationToken cancellationToken)
     {
-        await using var group = await PostgresGroup.Start(Size, cancellationToken);
+        await using var group = await PostgresGroup.Start(Size, hasWires: false, cancellationToken);
         return await Measure(group.Servers, () => group.Leader(cancellationToken), server => server.StartAgain(cancellationToken), cancellationToken);
     }
 
