@@ -34,6 +34,14 @@ public sealed class PostgresServer : IAsyncDisposable
         },
         cancellationToken);
 
+    /// <summary>Starts one that lasts as long as this process.</summary>
+    public static async Task<PostgresServer> StartForThisProcess()
+    {
+        var server = await Start(CancellationToken.None);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.DisposeAsync().AsTask().Wait(Deadline);
+        return server;
+    }
+
     /// <summary>
     /// Starts another that has all of this one and follows it. From then on this one acknowledges nothing that the other has not on its disk.
     /// This one is away for a moment.

@@ -20,11 +20,14 @@ public sealed class Server : IAsyncDisposable
     private const string ReadyWords = "ready to serve client requests";
     private const int KeptLogLines = 20_000;
 
-    // Where every Granary has its log, each in a schema of its own: the same tests for that engine.
-    private static readonly string? Postgres = Environment.GetEnvironmentVariable("GRANARY_TEST_POSTGRES") is { Length: > 0 } named ? named : null;
-
-    // Of how many silos every such Granary is; each call goes to one of them by chance.
+    // Of how many silos every Granary is whose engine the test does not name; each call goes to one of them by chance.
     private static readonly int Silos = int.TryParse(Environment.GetEnvironmentVariable("GRANARY_TEST_SILOS"), CultureInfo.InvariantCulture, out var silos) ? silos : 1;
+
+    // Where each of them has its log, in a schema of its own: the same tests for that engine. Several silos have a database of this run if none is named.
+    private static readonly Lazy<Task<string?>> Postgres = new(async () =>
+        Environment.GetEnvironmentVariable("GRANARY_TEST_POSTGRES") is { Length: > 0 } named ? named
+        : Silos > 1 ? (await PostgresServer.StartForThisProcess()).ConnectionString()
+        : null);
 
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(30);
@@ -108,7 +111,7 @@ public sealed class Server : IAsyncDisposable
     public async Task StartAgain(CancellationToken cancellationToken)
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var process = Spawn(line =>
+        var process = await Spawn(line =>
         {
             if (line.Contains(ReadyWords, StringComparison.Ordinal))
             {
@@ -135,7 +138,7 @@ public sealed class Server : IAsyncDisposable
     public async Task<(int ExitCode, string Said)> StartExpectingRefusal(CancellationToken cancellationToken)
     {
         var said = new ConcurrentQueue<string>();
-        var process = Spawn(said.Enqueue);
+        var process = await Spawn(said.Enqueue);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(StartDeadline);
         try
@@ -206,14 +209,15 @@ public sealed class Server : IAsyncDisposable
         Directory.Delete(_home, recursive: true);
     }
 
-    // Whether it keeps its log in the database of all tests.
-    private bool IsInPostgres => Product == Product.Granary && Postgres is not null && !_flags.Any(static flag => flag.StartsWith("--engine", StringComparison.Ordinal));
+    // Of the database of all tests, if it keeps its log there.
+    private Task<string?> Database =>
+        Product == Product.Granary && !_flags.Any(static flag => flag.StartsWith("--engine", StringComparison.Ordinal)) ? Postgres.Value : Task.FromResult<string?>(null);
 
     private string Schema => Path.GetFileName((_first ?? this)._home).ToLowerInvariant().Replace('-', '_');
 
     private async Task<IEnumerable<string>> StartCompanions(CancellationToken cancellationToken)
     {
-        if (!IsInPostgres || _first is not null || _flags.Contains("--listen-client-urls"))
+        if (await Database is null || _first is not null || _flags.Contains("--listen-client-urls"))
         {
             return [];
         }
@@ -228,14 +232,14 @@ public sealed class Server : IAsyncDisposable
         return _companions.Select(static companion => companion.Address);
     }
 
-    private Process Spawn(Action<string> onLine)
+    private async Task<Process> Spawn(Action<string> onLine)
     {
         if (_process is not null)
         {
             throw new InvalidOperationException("The server runs already.");
         }
 
-        var process = new Process { StartInfo = StartInfo() };
+        var process = new Process { StartInfo = StartInfo(await Database) };
         void Keep(object sender, DataReceivedEventArgs line)
         {
             if (line.Data is not { } text)
@@ -262,7 +266,7 @@ public sealed class Server : IAsyncDisposable
         return process;
     }
 
-    private ProcessStartInfo StartInfo()
+    private ProcessStartInfo StartInfo(string? database)
     {
         var start = new ProcessStartInfo
         {
@@ -297,8 +301,8 @@ public sealed class Server : IAsyncDisposable
         // Who says where to listen has to say how to get there as well: the channel is for the address of our choice.
         string[] listen = _flags.Contains("--listen-client-urls") ? [] : ["--listen-client-urls", Address, "--advertise-client-urls", Address];
         var isShared = _flags.Contains("--engine=postgres");
-        string[] engine = IsInPostgres
-            ? ["--listen-peer-urls", PeerAddress, "--engine=postgres", $"--postgres={Postgres}", $"--postgres-schema={Schema}"]
+        string[] engine = database is not null
+            ? ["--listen-peer-urls", PeerAddress, "--engine=postgres", $"--postgres={database}", $"--postgres-schema={Schema}"]
             : isShared && !_flags.Any(static flag => flag.StartsWith("--listen-peer-urls", StringComparison.Ordinal)) ? ["--listen-peer-urls", PeerAddress]
             : [];
         foreach (var argument in (string[])["--name", isShared || _first is not null ? MemberName : Name, "--data-dir", DataDirectory, .. listen, .. engine, .. _flags.Where(static flag => flag != SecurePeers)])

@@ -4,9 +4,13 @@ using System.Net.Sockets;
 
 namespace Granary.Testing;
 
-/// <summary>A wire between clients and a server on loopback that can be cut, in both directions or in one.</summary>
+/// <summary>A wire between clients and a server on loopback that can be cut, in both directions or in one, or made slow.</summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
+    private const int TricklingBytes = 512;
+
+    private static readonly TimeSpan TricklingPause = TimeSpan.FromMilliseconds(5);
+
     private readonly int _target;
     private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stopping = new();
@@ -37,6 +41,12 @@ public sealed class TcpProxy : IAsyncDisposable
 
         /// <summary>What clients send arrives; with the answer the connection is closed.</summary>
         CutAtAnswer,
+
+        /// <summary>It arrives in small pieces, one after the other.</summary>
+        Trickling,
+
+        /// <summary>The server is told that no more comes over the connections that there are, and its clients are told nothing. Others are whole.</summary>
+        HalfClosed,
     }
 
     public int Port { get; }
@@ -49,11 +59,15 @@ public sealed class TcpProxy : IAsyncDisposable
     public void Set(Wire wire)
     {
         _wire = wire;
-        if (wire == Wire.Cut)
+        foreach (var link in _links.Keys)
         {
-            foreach (var link in _links.Keys)
+            if (wire == Wire.Cut)
             {
                 link.Close();
+            }
+            else if (wire == Wire.HalfClosed)
+            {
+                link.HalfClose();
             }
         }
     }
@@ -118,9 +132,15 @@ public sealed class TcpProxy : IAsyncDisposable
                     return;
                 }
 
-                if (_wire != Wire.Silent)
+                for (var sent = 0; sent < count && _wire != Wire.Silent;)
                 {
-                    await to.WriteAsync(buffer.AsMemory(0, count), _stopping.Token);
+                    var piece = _wire == Wire.Trickling ? Math.Min(TricklingBytes, count - sent) : count - sent;
+                    await to.WriteAsync(buffer.AsMemory(sent, piece), _stopping.Token);
+                    sent += piece;
+                    if (_wire == Wire.Trickling)
+                    {
+                        await Task.Delay(TricklingPause, _stopping.Token);
+                    }
                 }
             }
         }
@@ -136,6 +156,18 @@ public sealed class TcpProxy : IAsyncDisposable
         {
             Client.Dispose();
             Server.Dispose();
+        }
+
+        public void HalfClose()
+        {
+            try
+            {
+                Server.Client?.Shutdown(SocketShutdown.Send);
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                // It is not there yet, or no more.
+            }
         }
     }
 }

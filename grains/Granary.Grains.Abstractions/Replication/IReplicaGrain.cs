@@ -4,7 +4,11 @@ namespace Granary.Grains.Replication;
 [Alias("Granary.IReplicaGrain")]
 public interface IReplicaGrain : IGrainWithStringKey
 {
-    /// <summary>A checksum of the pairs at a revision, which is waited for. Null when it is compacted.</summary>
+    /// <summary>The last record that the replica has.</summary>
+    [Alias("AppliedIndex")]
+    ValueTask<long> AppliedIndex(CancellationToken cancellationToken);
+
+    /// <summary>A checksum of the pairs at a revision, which is waited for. Null when it is compacted, or the silo has not joined yet.</summary>
     [Alias("HashAt")]
     ValueTask<ReplicaHash?> HashAt(long revision, CancellationToken cancellationToken);
 }

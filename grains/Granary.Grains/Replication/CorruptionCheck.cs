@@ -4,7 +4,6 @@ using Granary.Protos;
 using Granary.Storage.Replicas;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 
 namespace Granary.Grains.Replication;
 
@@ -13,10 +12,8 @@ namespace Granary.Grains.Replication;
 /// served any more until somebody has looked.
 /// </summary>
 internal sealed partial class CorruptionCheck(
-    Replica replica, ICommitLog log, ILeadership leadership, IGrainFactory grains, ISiloStatusOracle silos, CorruptionCheckOptions options, ILogger<CorruptionCheck> logger) : BackgroundService
+    ReplicaComparison comparison, ICommitLog log, ILeadership leadership, CorruptionCheckOptions options, ILogger<CorruptionCheck> logger) : BackgroundService
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (options.Interval > TimeSpan.Zero && !stoppingToken.IsCancellationRequested)
@@ -36,42 +33,13 @@ internal sealed partial class CorruptionCheck(
         }
     }
 
-    /// <summary>Those that differ from most; from the first of them, the leader, where there are as many of one kind as of the other.</summary>
-    internal static IReadOnlyList<ReplicaHash> Differing(IReadOnlyList<ReplicaHash> hashes)
-    {
-        // What was compacted to different revisions cannot be compared.
-        var comparable = hashes.Where(hash => hash.CompactedRevision == hashes[0].CompactedRevision).ToList();
-        var right = comparable.GroupBy(static hash => hash.Hash).MaxBy(static alike => alike.Count())!.Key;
-        return [.. comparable.Where(hash => hash.Hash != right)];
-    }
-
     private async Task Compare(CancellationToken stoppingToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        patience.CancelAfter(Patience);
-        var revision = replica.State.Revision;
-        var own = silos.SiloAddress;
-        var asked = silos.GetApproximateSiloStatuses(onlyActive: true).Keys
-            .OrderBy(silo => !silo.Equals(own))
-            .Select(silo => Ask(silo, revision, patience.Token));
-        var hashes = (await Task.WhenAll(asked)).OfType<ReplicaHash>().ToList();
-        foreach (var differing in hashes.Count > 1 ? Differing(hashes) : [])
+        var (revision, differing) = await comparison.Differing(stoppingToken);
+        foreach (var member in differing)
         {
-            Log.Differs(logger, differing.MemberId, revision);
-            await log.SetAlarm(new AlarmRecord(differing.MemberId, AlarmType.Corrupt, IsUp: true), Caller.Server);
-        }
-    }
-
-    private async Task<ReplicaHash?> Ask(SiloAddress silo, long revision, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await grains.GetGrain<IReplicaGrain>(silo.ToParsableString()).HashAt(revision, cancellationToken).AsTask().WaitAsync(cancellationToken);
-        }
-        catch (Exception exception) when (exception is OrleansException or TimeoutException or OperationCanceledException)
-        {
-            // Whoever does not answer is compared the next time.
-            return null;
+            Log.Differs(logger, member, revision);
+            await log.SetAlarm(new AlarmRecord(member, AlarmType.Corrupt, IsUp: true), Caller.Server);
         }
     }
 

@@ -10,11 +10,13 @@ namespace Granary.Grains.Replication;
 [Reentrant, SiloPlacement, GrainDirectory(HomeDirectory.OfSilos)]
 internal sealed class ReplicaGrain(Replica replica, ILeadership leadership) : Grain, IReplicaGrain
 {
+    public ValueTask<long> AppliedIndex(CancellationToken cancellationToken) => new(replica.State.AppliedIndex);
+
     public async ValueTask<ReplicaHash?> HashAt(long revision, CancellationToken cancellationToken)
     {
         await leadership.CaughtRevision(revision, cancellationToken);
         using var view = replica.View();
-        return revision < view.CompactedRevision
+        return leadership.MemberId == 0 || revision < view.CompactedRevision
             ? null
             : new ReplicaHash(leadership.MemberId, await Task.Run(() => StateHash.Of(view, revision, cancellationToken), cancellationToken), view.CompactedRevision);
     }

@@ -6,6 +6,9 @@ public interface ILeadership
     /// <summary>This process's id in the cluster; 0 before it has one.</summary>
     ulong MemberId { get; }
 
+    /// <summary>Whether it follows only, and never leads.</summary>
+    bool IsLearner { get; }
+
     /// <summary>Who led last.</summary>
     Leader Leader { get; }
 

@@ -9,6 +9,8 @@ public sealed class SoleLeadership(Replica replica, ICommitLog log) : ILeadershi
 
     public ulong MemberId => replica.State.MemberId;
 
+    public bool IsLearner => false;
+
     public Leader Leader
     {
         get

@@ -41,6 +41,10 @@ public sealed record EtcdError(StatusCode Code, string Text)
     public static readonly EtcdError PeerUrlExists = new(StatusCode.FailedPrecondition, "etcdserver: Peer URLs already exists");
     public static readonly EtcdError BadMemberUrls = new(StatusCode.InvalidArgument, "etcdserver: given member URLs are invalid");
     public static readonly EtcdError MemberNotFound = new(StatusCode.NotFound, "etcdserver: member not found");
+    public static readonly EtcdError TooManyLearners = new(StatusCode.FailedPrecondition, "etcdserver: too many learner members in cluster");
+    public static readonly EtcdError LearnerNotReady =
+        new(StatusCode.FailedPrecondition, "etcdserver: can only promote a learner member which is in sync with leader");
+    public static readonly EtcdError NotSupportedForLearner = new(StatusCode.FailedPrecondition, "etcdserver: rpc not supported for learner");
     public static readonly EtcdError MemberNotLearner = new(StatusCode.FailedPrecondition, "etcdserver: can only promote a learner member");
 
     /// <summary>etcd declares FailedPrecondition for this one, but what reaches a client is Unknown.</summary>

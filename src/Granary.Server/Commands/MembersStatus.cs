@@ -30,7 +30,7 @@ internal static class MembersStatus
                 new Text(member.ID.ToString("x", CultureInfo.InvariantCulture)),
                 new Text(member.Name),
                 new Text(url),
-                new Text(status is null ? "" : status.Leader == member.ID ? "leads" : "follows"),
+                new Text(status is null ? "" : status.Leader == member.ID ? "leads" : member.IsLearner ? "learns" : "follows"),
                 new Text(status?.RaftTerm.ToString(CultureInfo.InvariantCulture) ?? ""),
                 new Text(status?.RaftAppliedIndex.ToString(CultureInfo.InvariantCulture) ?? ""),
                 new Text(status is null ? "" : (newest - (long)status.RaftAppliedIndex).ToString(CultureInfo.InvariantCulture)),

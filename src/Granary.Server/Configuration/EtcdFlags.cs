@@ -51,8 +51,8 @@ internal static class EtcdFlags
         "discovery-insecure-transport", "discovery-insecure-skip-tls-verify",
         "socket-reuse-port", "socket-reuse-address", "memory-mlock", "experimental-memory-mlock", "enable-pprof", "debug", "enable-log-rotation",
 
-        // The log and the store check themselves when they are opened, and flush whatever is asked.
-        "experimental-initial-corrupt-check", "unsafe-no-fsync",
+        // The log is flushed whatever is asked.
+        "unsafe-no-fsync",
 
         // Nothing stops while space is given back, and no reader holds up a writer.
         "experimental-stop-grpc-service-on-defrag", "experimental-txn-mode-write-with-shared-buffer",

@@ -88,6 +88,8 @@ internal static class Flags
             (o, v) => o with { CompactionSleepInterval = FlagValues.Duration(v) }),
         .. Renamed("corrupt-check-time", "With --engine=postgres: how often the leader compares the replicas of all members; 0 for never (default: 0).",
             (o, v) => o with { CorruptCheckTime = FlagValues.Duration(v) }),
+        new("experimental-initial-corrupt-check", "With --engine=postgres: compare the replica with those of the other members before anything is served (default: false).",
+            (o, v) => o with { InitialCorruptCheck = FlagValues.Bool(v) }, IsSwitch: true),
         .. Renamed("watch-progress-notify-interval", "How often idle watchers that ask for it hear of progress, 100ms at least (default: 10m).",
             (o, v) => o with { WatchProgressNotifyInterval = ProgressInterval(v) }),
         new("cert-file", "Certificate of the server for clients, PEM, with those up to its authority's behind it; read again when it changes.",

@@ -97,6 +97,9 @@ internal sealed record ServerOptions
     /// <summary>How often the replicas of several silos are compared; zero for never.</summary>
     public TimeSpan CorruptCheckTime { get; init; }
 
+    /// <summary>Whether the replica is compared with those of the other silos before anything is served.</summary>
+    public bool InitialCorruptCheck { get; init; }
+
     /// <summary>How often a watcher that wants to be told of progress is told, when it has had no events.</summary>
     public TimeSpan WatchProgressNotifyInterval { get; init; } = TimeSpan.FromMinutes(10);
 

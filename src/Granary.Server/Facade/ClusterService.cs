@@ -8,7 +8,7 @@ using Grpc.Core;
 
 namespace Granary.Server.Facade;
 
-/// <summary>The Cluster service of a cluster of one member: it is listed, can say by which URLs it is reached, and neither leaves nor takes others in.</summary>
+/// <summary>The Cluster service. With a log of its own a server is the only member: it neither leaves nor takes others in.</summary>
 internal sealed class ClusterService(Callers callers, ICommitLog log, Leading leading, Member member, Members members, CallErrors errors)
     : Cluster.ClusterBase
 {
@@ -34,10 +34,23 @@ internal sealed class ClusterService(Callers callers, ICommitLog log, Leading le
     {
         CallErrors.ThrowIf(request.PeerURLs.Count == 0 || !request.PeerURLs.All(IsPeerUrl) ? EtcdError.BadMemberUrls : null);
         CallErrors.Run(() => callers.Admin(context));
-        CallErrors.ThrowIf(request.PeerURLs.Intersect((await members.List(mustBeNew: false)).SelectMany(static one => one.PeerURLs)).Any() ? EtcdError.PeerUrlExists : null);
-        throw new RpcException(new Status(StatusCode.Unimplemented, members.AreShared
-            ? "etcdserver: members of this cluster add themselves: start one with the same --postgres and a --name of its own"
-            : "etcdserver: this server is a cluster of its own and takes no further members"));
+        try
+        {
+            if (!members.AreShared)
+            {
+                EtcdException.ThrowIf(request.PeerURLs.Intersect((await members.List(mustBeNew: false)).SelectMany(static one => one.PeerURLs)).Any() ? EtcdError.PeerUrlExists : null);
+                throw new RpcException(new Status(
+                    StatusCode.Unimplemented, "etcdserver: this server is a cluster of its own and takes no further members: several share a log with --engine=postgres"));
+            }
+
+            await leading.Prove(context.CancellationToken);
+            var added = await members.Add(request.PeerURLs, request.IsLearner);
+            return new MemberAddResponse { Header = member.Complete(new ResponseHeader()), Member = added, Members = { await members.List(mustBeNew: true) } };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
     }
 
     public override async Task<MemberRemoveResponse> MemberRemove(MemberRemoveRequest request, ServerCallContext context)
@@ -46,10 +59,16 @@ internal sealed class ClusterService(Callers callers, ICommitLog log, Leading le
         {
             callers.Admin(context);
             await leading.Prove(context.CancellationToken);
-            var before = await members.List(mustBeNew: true);
-            EtcdException.ThrowIf(before.All(one => one.ID != request.ID) ? EtcdError.MemberNotFound : before.Count == 1 ? EtcdError.NotEnoughStartedMembers : null);
-            await members.Remove(request.ID);
-            return new MemberRemoveResponse { Header = member.NewHeader(), Members = { before.Where(one => one.ID != request.ID) } };
+            if (members.AreShared)
+            {
+                await members.Remove(request.ID);
+            }
+            else
+            {
+                EtcdException.ThrowIf(request.ID == member.Id ? EtcdError.NotEnoughStartedMembers : EtcdError.MemberNotFound);
+            }
+
+            return new MemberRemoveResponse { Header = member.NewHeader(), Members = { await members.List(mustBeNew: true) } };
         }
         catch (Exception exception)
         {
@@ -83,8 +102,25 @@ internal sealed class ClusterService(Callers callers, ICommitLog log, Leading le
 
     public override async Task<MemberPromoteResponse> MemberPromote(MemberPromoteRequest request, ServerCallContext context)
     {
-        CallErrors.Run(() => callers.Admin(context));
-        throw CallErrors.Of((await members.List(mustBeNew: false)).Any(one => one.ID == request.ID) ? EtcdError.MemberNotLearner : EtcdError.MemberNotFound);
+        try
+        {
+            callers.Admin(context);
+            await leading.Prove(context.CancellationToken);
+            if (members.AreShared)
+            {
+                await members.Promote(request.ID, context.CancellationToken);
+            }
+            else
+            {
+                EtcdException.ThrowIf(request.ID == member.Id ? EtcdError.MemberNotLearner : EtcdError.MemberNotFound);
+            }
+
+            return new MemberPromoteResponse { Header = member.Complete(new ResponseHeader()), Members = { await members.List(mustBeNew: true) } };
+        }
+        catch (Exception exception)
+        {
+            throw await errors.Map(exception, context);
+        }
     }
 
     // Scheme, host and port, and no more.

@@ -39,6 +39,7 @@ internal sealed class MaintenanceService(
             RaftIndex = (ulong)state.AppliedIndex,
             RaftAppliedIndex = (ulong)state.AppliedIndex,
             RaftTerm = (ulong)state.Term,
+            IsLearner = leadership.IsLearner,
             DowngradeInfo = new DowngradeInfo(),
         };
         status.Errors.AddRange(alarms.Up().Select(alarm => $"memberID:{alarm.MemberID} alarm:{alarm.Alarm.ToString().ToUpperInvariant()} "));
@@ -165,7 +166,7 @@ internal sealed class MaintenanceService(
             EtcdException.ThrowIf(leadership.Leader.IsOwn ? null : EtcdError.NotLeader);
             if (request.TargetID != member.Id)
             {
-                EtcdException.ThrowIf((await members.List(mustBeNew: true)).Any(one => one.ID == request.TargetID) ? null : EtcdError.BadLeaderTransferee);
+                EtcdException.ThrowIf((await members.List(mustBeNew: true)).Any(one => one.ID == request.TargetID && !one.IsLearner && one.Name.Length > 0) ? null : EtcdError.BadLeaderTransferee);
                 await ((SharedLog)log).HandOver(request.TargetID, context.CancellationToken);
             }
 

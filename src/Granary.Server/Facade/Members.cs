@@ -1,14 +1,21 @@
+using Granary.Grains.Replication;
 using Granary.Log.Engines.Postgres;
 using Granary.Mvcc.Errors;
 using Granary.Server.Configuration;
 using Granary.Storage.Replicas;
 using Npgsql;
+using Orleans.Runtime;
 
 namespace Granary.Server.Facade;
 
 /// <summary>The members of the cluster: this one alone, or those in the database that they share.</summary>
-internal sealed class Members(Replica replica, Member member, ServerOptions options, PostgresDatabase? database = null)
+internal sealed class Members(Replica replica, Member member, ServerOptions options, IGrainFactory grains, PostgresDatabase? database = null)
 {
+    // The part of the log that a learner has to have, as with etcd.
+    private const double InSync = 0.9;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private volatile IReadOnlyList<Protos.Member>? _lastKnown;
 
     /// <summary>Whether others can be members too.</summary>
@@ -33,15 +40,39 @@ internal sealed class Members(Replica replica, Member member, ServerOptions opti
         }
     }
 
+    /// <summary>Adds a member that is yet to be started, with one of its peer URLs.</summary>
+    /// <exception cref="EtcdException">Another one has one of the URLs, there are too many learners, or the database cannot be reached.</exception>
+    public async Task<Protos.Member> Add(IReadOnlyList<string> urls, bool isLearner) => AsEtcd(await Do(connection => PostgresMembers.Add(connection, database!, urls, isLearner)));
+
     /// <summary>Has others reach a member by other URLs.</summary>
-    /// <exception cref="EtcdException">There is no such member, or the database cannot be reached.</exception>
-    public async Task SetPeerUrls(ulong id, IReadOnlyList<string> urls) =>
-        EtcdException.ThrowIf(await Do(connection => PostgresMembers.SetPeerUrls(connection, database!, id, urls)) ? null : EtcdError.MemberNotFound);
+    /// <exception cref="EtcdException">There is no such member, another one has one of the URLs, or the database cannot be reached.</exception>
+    public Task SetPeerUrls(ulong id, IReadOnlyList<string> urls) => Do(connection =>
+    {
+        PostgresMembers.SetPeerUrls(connection, database!, id, urls);
+        return true;
+    });
+
+    /// <summary>Lets a learner lead as any other member, when it has almost all that this silo has.</summary>
+    /// <exception cref="EtcdException">There is no such learner, it does not keep up, or the database cannot be reached.</exception>
+    public async Task Promote(ulong id, CancellationToken cancellationToken)
+    {
+        var learner = (await Do(connection => PostgresMembers.Read(connection, database!))).FirstOrDefault(one => one.Id == id);
+        EtcdException.ThrowIf(learner is null ? EtcdError.MemberNotFound : learner.IsLearner ? null : EtcdError.MemberNotLearner);
+        EtcdException.ThrowIf(await KeepsUp(learner!, cancellationToken) ? null : EtcdError.LearnerNotReady);
+        await Do(connection =>
+        {
+            PostgresMembers.Promote(connection, database!, id);
+            return true;
+        });
+    }
 
     /// <summary>Removes a member: it leads no more from then on, and ends as soon as it sees it.</summary>
-    /// <exception cref="EtcdException">There is no such member, or the database cannot be reached.</exception>
-    public async Task Remove(ulong id) =>
-        EtcdException.ThrowIf(await Do(connection => PostgresMembers.Remove(connection, database!, id)) ? null : EtcdError.MemberNotFound);
+    /// <exception cref="EtcdException">There is no such member, nobody would be left to lead, or the database cannot be reached.</exception>
+    public Task Remove(ulong id) => Do(connection =>
+    {
+        PostgresMembers.Remove(connection, database!, id);
+        return true;
+    });
 
     private Protos.Member Self => new()
     {
@@ -51,7 +82,25 @@ internal sealed class Members(Replica replica, Member member, ServerOptions opti
         ClientURLs = { options.AdvertiseClientUrls },
     };
 
-    private static Protos.Member AsEtcd(PostgresMember one) => new() { ID = one.Id, Name = one.Name, PeerURLs = { one.PeerUrls }, ClientURLs = { one.ClientUrls } };
+    private static Protos.Member AsEtcd(PostgresMember one) => new() { ID = one.Id, Name = one.Name, PeerURLs = { one.PeerUrls }, ClientURLs = { one.ClientUrls }, IsLearner = one.IsLearner };
+
+    private async Task<bool> KeepsUp(PostgresMember learner, CancellationToken cancellationToken)
+    {
+        if (learner.Silo.Length == 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            var index = await grains.GetGrain<IReplicaGrain>(learner.Silo).AppliedIndex(cancellationToken).AsTask().WaitAsync(Patience, cancellationToken);
+            return index >= InSync * replica.State.AppliedIndex;
+        }
+        catch (Exception exception) when (exception is OrleansException or TimeoutException)
+        {
+            return false;
+        }
+    }
 
     private async Task<T> Do<T>(Func<NpgsqlConnection, T> work)
     {

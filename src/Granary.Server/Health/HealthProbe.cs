@@ -10,7 +10,7 @@ namespace Granary.Server.Health;
 
 /// <summary>Knows how this server is: what its alarms say, whether it can read, whether it can write.</summary>
 internal sealed class HealthProbe(
-    Replica replica, ICommitLog log, Alarms alarms, Keyspace keyspace, IHostApplicationLifetime lifetime, TimeProvider time)
+    Replica replica, ICommitLog log, ILeadership leadership, Alarms alarms, Keyspace keyspace, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
@@ -24,7 +24,7 @@ internal sealed class HealthProbe(
         new("serializable_read", IsOfLife: true, token => Read(serializable: true, token)),
         new("data_corruption", IsOfLife: false, _ => new(replica.State.HasAlarm(AlarmType.Corrupt) ? "alarm activated: CORRUPT" : null)),
         new("linearizable_read", IsOfLife: false, async token => Failure ?? await Read(serializable: false, token)),
-        new("non_learner", IsOfLife: false, static _ => new((string?)null)),
+        new("non_learner", IsOfLife: false, _ => new(leadership.IsLearner ? "not a voting member" : null)),
     ];
 
     /// <summary>The kinds of alarm that are up.</summary>

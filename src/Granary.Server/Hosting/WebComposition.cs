@@ -62,6 +62,11 @@ internal static class WebComposition
             {
                 grpc.Interceptors.Add<AuditInterceptor>();
             }
+
+            if (options.Engine == Engine.Postgres)
+            {
+                grpc.Interceptors.Add<LearnerCalls>();
+            }
         });
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.UseHealthChecksCache = false)

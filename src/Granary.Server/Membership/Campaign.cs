@@ -1,3 +1,4 @@
+using Granary.Grains.Replication;
 using Granary.Log.Engines.Postgres;
 using Granary.Server.Configuration;
 using Orleans.Runtime;
@@ -8,7 +9,7 @@ namespace Granary.Server.Membership;
 /// Makes this process a member of the cluster once its silo is there: it follows whoever leads, or leads. Clients' ports are opened behind it,
 /// when there is a leader and this process has all that was written before; they are closed before it gives leadership up.
 /// </summary>
-internal sealed class Campaign(PostgresDatabase database, SharedLog log, ILocalSiloDetails silo, ServerOptions options, ILogger<Campaign> logger) : IHostedService
+internal sealed class Campaign(PostgresDatabase database, SharedLog log, ReplicaComparison comparison, ILocalSiloDetails silo, ServerOptions options, ILogger<Campaign> logger) : IHostedService
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
@@ -19,7 +20,7 @@ internal sealed class Campaign(PostgresDatabase database, SharedLog log, ILocalS
         var self = await Task.Run(
             () => database.WhenReachable(
                 connection => PostgresMembers.Join(
-                    connection, database, new PostgresMember(0, options.Name, options.AdvertisedPeerUrls, options.AdvertiseClientUrls, address, process)),
+                    connection, database, new PostgresMember(0, options.Name, options.AdvertisedPeerUrls, options.AdvertiseClientUrls, address, process, IsLearner: false)),
                 logger,
                 cancellationToken),
             cancellationToken);
@@ -33,6 +34,12 @@ internal sealed class Campaign(PostgresDatabase database, SharedLog log, ILocalS
 
             await log.Changed(log.Leader, cancellationToken).WaitAsync(LookInterval, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        if (options.InitialCorruptCheck && await comparison.Differing(cancellationToken) is var (revision, differing) && differing.Contains(self.Id))
+        {
+            throw new SettingsException(
+                $"{options.EffectiveDataDirectory} holds another state at revision {revision} than the other members have: move that directory away, and start again. It is made anew from the database");
         }
     }
 

@@ -78,7 +78,7 @@ internal sealed class ServerInstruments
     {
         Gauge("etcd_server_has_leader", "Whether writes have somebody to order them.", () => leadership.IsHeard ? 1 : 0);
         Gauge("etcd_server_is_leader", "Whether this server is the one.", () => log.IsLeading ? 1 : 0);
-        Gauge("etcd_server_is_learner", "Whether this server only follows.", static () => 0);
+        Gauge("etcd_server_is_learner", "Whether this server only follows.", () => leadership.IsLearner ? 1 : 0);
         Gauge("etcd_server_quota_backend_bytes", "What the store may take up.", () => options.QuotaBackendBytes);
         Gauge("etcd_server_snapshot_apply_in_progress_total", "States of other servers that are being taken over.", static () => 0);
         Gauge("granary.log.writable", "Whether the log takes records: it fails for good, cannot be reached, or has no room for the moment.",

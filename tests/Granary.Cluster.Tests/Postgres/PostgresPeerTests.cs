@@ -117,6 +117,22 @@ public sealed class PostgresPeerTests : PostgresTest
         Assert.Equal(StatusCode.DataLoss, (await Assert.ThrowsAsync<RpcException>(() => Put(wrong, "a", "1"))).StatusCode);
     }
 
+    [Fact]
+    public async Task A_replica_that_differs_is_not_served_where_the_start_looks_for_it()
+    {
+        const string flag = "--experimental-initial-corrupt-check";
+        var leader = await Leader(flag);
+        await Put(leader, "a", "right");
+        Assert.Equal("right", (await Get(await Follower(flag), "a"))!.Value.ToStringUtf8());
+
+        await Database.Execute(
+            "UPDATE granary.log SET record = decode(replace(encode(record, 'hex'), encode('right', 'hex'), encode('wrong', 'hex')), 'hex')", Stop);
+        var refused = await NotStarted(null, flag).StartExpectingRefusal(Stop);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("holds another state at revision 2 than the other members have", refused.Said, StringComparison.Ordinal);
+        Assert.Equal(3, await Put(leader, "a", "right"));
+    }
+
     /// <summary>Whether a connection is ended by the other side, by its handshake or as soon as something is sent.</summary>
     private static async Task<bool> IsTurnedAway(Server server, System.Security.Cryptography.X509Certificates.X509Certificate2? certificate)
     {

@@ -27,6 +27,12 @@ internal enum Fault
     /// <summary>The database gets what the leader sends; the answer is cut.</summary>
     AnswersCut,
 
+    /// <summary>What the leader and the database send each other trickles for a while.</summary>
+    LeaderTrickling,
+
+    /// <summary>The database takes the leader's connections for ended, and the leader does not know.</summary>
+    LeaderHalfClosed,
+
     /// <summary>The others reach the leader no more for a while; what it says itself arrives.</summary>
     LeaderUnreachable,
 
@@ -35,6 +41,15 @@ internal enum Fault
 
     /// <summary>The others reach one that follows no more for a while.</summary>
     FollowerUnreachable,
+
+    /// <summary>What the others and the leader say to each other trickles for a while.</summary>
+    LeaderSlow,
+
+    /// <summary>One that follows is removed from the cluster, and joins it anew.</summary>
+    FollowerRemoved,
+
+    /// <summary>SIGKILL for one that follows, and it loses its data directory.</summary>
+    FollowerWiped,
 
     /// <summary>Leadership is moved to one that follows.</summary>
     LeadershipMoved,

@@ -51,6 +51,12 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
             case Fault.AnswersCut:
                 await Disturb(group.WireOf(leader!), TcpProxy.Wire.CutAtAnswer, cancellationToken);
                 break;
+            case Fault.LeaderTrickling:
+                await Disturb(group.WireOf(leader!), TcpProxy.Wire.Trickling, cancellationToken);
+                break;
+            case Fault.LeaderHalfClosed:
+                await Disturb(group.WireOf(leader!), TcpProxy.Wire.HalfClosed, cancellationToken);
+                break;
             case Fault.LeaderUnreachable:
                 await Disturb(group.PeerWireOf(leader!), TcpProxy.Wire.Cut, cancellationToken);
                 break;
@@ -59,6 +65,16 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
                 break;
             case Fault.FollowerUnreachable:
                 await Disturb(group.PeerWireOf(follower), TcpProxy.Wire.Cut, cancellationToken);
+                break;
+            case Fault.LeaderSlow:
+                await Disturb(group.PeerWireOf(leader!), TcpProxy.Wire.Trickling, cancellationToken);
+                break;
+            case Fault.FollowerRemoved:
+                await Remove(leader!, follower, cancellationToken);
+                break;
+            case Fault.FollowerWiped:
+                await follower.Kill(cancellationToken);
+                Directory.Delete(follower.DataDirectory, recursive: true);
                 break;
             case Fault.LeadershipMoved:
                 await Move(leader!, follower, cancellationToken);
@@ -111,15 +127,34 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
     {
         try
         {
-            var members = (await new Protos.Cluster.ClusterClient(leader.Channel).MemberListAsync(new MemberListRequest(), cancellationToken: cancellationToken)).Members;
             await new Maintenance.MaintenanceClient(leader.Channel).MoveLeaderAsync(
-                new MoveLeaderRequest { TargetID = members.Single(member => member.Name == follower.MemberName).ID }, cancellationToken: cancellationToken);
+                new MoveLeaderRequest { TargetID = await Id(leader, follower, cancellationToken) }, cancellationToken: cancellationToken);
         }
         catch (RpcException) when (!cancellationToken.IsCancellationRequested)
         {
             // It leads no more, or the other one was not there.
         }
     }
+
+    private static async Task Remove(Server leader, Server follower, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await new Protos.Cluster.ClusterClient(leader.Channel).MemberRemoveAsync(
+                new MemberRemoveRequest { ID = await Id(leader, follower, cancellationToken) }, cancellationToken: cancellationToken);
+        }
+        catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Nobody knows whether it is removed.
+            return;
+        }
+
+        await follower.Ended("it was removed", cancellationToken);
+    }
+
+    private static async Task<ulong> Id(Server server, Server member, CancellationToken cancellationToken) =>
+        (await new Protos.Cluster.ClusterClient(server.Channel).MemberListAsync(new MemberListRequest(), cancellationToken: cancellationToken)).Members
+            .Single(one => one.Name == member.MemberName).ID;
 
     // How long a fault lasts: shorter than a lease, or longer.
     private Task While(CancellationToken cancellationToken) => Task.Delay(TimeSpan.FromMilliseconds(random.Next(2) == 0 ? random.Next(800) : random.Next(4000)), cancellationToken);

@@ -32,7 +32,8 @@ public sealed record LeadershipRow(
             $"""
             UPDATE {database.Leadership} SET term = term + 1, leader_id = $6, holder = $3, member_id = $5, silo = $8, successor = 0, beats = beats + 1,
                 lease_milliseconds = $4, is_released = false
-            WHERE term = $1 AND beats = $2 AND leader_id = $7 AND EXISTS (SELECT 1 FROM {database.Members} WHERE id = $5 AND silo = $8) RETURNING {Columns}
+            WHERE term = $1 AND beats = $2 AND leader_id = $7 AND EXISTS (SELECT 1 FROM {database.Members} WHERE id = $5 AND silo = $8 AND NOT is_learner)
+            RETURNING {Columns}
             """,
             connection)
         {

@@ -1,22 +1,24 @@
 using Granary.Log.Commits;
+using Granary.Mvcc.Errors;
 using Npgsql;
 
 namespace Granary.Log.Engines.Postgres;
 
-/// <summary>A member of the cluster: a process that runs, or ran, under a name.</summary>
+/// <summary>A member of the cluster: a process that runs, or ran, under a name, or is yet to be started.</summary>
 /// <param name="Id">Its id, for as long as it is a member.</param>
-/// <param name="Name">Its name: whoever starts under it is that member.</param>
+/// <param name="Name">Its name: whoever starts under it is that member. Empty before it was started.</param>
 /// <param name="PeerUrls">By which the others reach it.</param>
 /// <param name="ClientUrls">By which clients reach it; none before it was started.</param>
 /// <param name="Silo">The address of its silo when it was last started, in Orleans' notation.</param>
 /// <param name="Process">The process that was last started under the name, for people.</param>
+/// <param name="IsLearner">Whether it follows only, and never leads.</param>
 public sealed record PostgresMember(
-    ulong Id, string Name, IReadOnlyList<string> PeerUrls, IReadOnlyList<string> ClientUrls, string Silo, string Process);
+    ulong Id, string Name, IReadOnlyList<string> PeerUrls, IReadOnlyList<string> ClientUrls, string Silo, string Process, bool IsLearner);
 
 /// <summary>The table of members.</summary>
 public static class PostgresMembers
 {
-    private const string Columns = "id, name, peer_urls, client_urls, silo, process";
+    private const string Columns = "id, name, peer_urls, client_urls, silo, process, is_learner";
 
     /// <summary>All members, in the order of their ids.</summary>
     public static IReadOnlyList<PostgresMember> Read(NpgsqlConnection connection, PostgresDatabase database)
@@ -25,14 +27,24 @@ public static class PostgresMembers
         return Read(command);
     }
 
-    /// <summary>A process starts under a name: it is the member of that name from now on, and whoever was it before is so no more.</summary>
-    /// <returns>The member, with the id that the name had, or a new one.</returns>
+    /// <summary>
+    /// A process starts under a name: it is the member of that name from now on, and whoever was it before is so no more. Under a new name it is
+    /// the member that was added with one of its peer URLs, or one more.
+    /// </summary>
+    /// <returns>The member, with the id that it had, or a new one.</returns>
     public static PostgresMember Join(NpgsqlConnection connection, PostgresDatabase database, PostgresMember member)
     {
         using var command = new NpgsqlCommand(
             $"""
-            INSERT INTO {database.Members} ({Columns}) VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (name) DO UPDATE SET peer_urls = $3, client_urls = $4, silo = $5, process = $6 RETURNING {Columns}
+            WITH known AS (
+                UPDATE {database.Members} SET name = $2, peer_urls = $3, client_urls = $4, silo = $5, process = $6
+                WHERE id = (SELECT id FROM {database.Members} WHERE name = $2 OR (name = '' AND peer_urls && $3) ORDER BY name DESC LIMIT 1 FOR UPDATE)
+                RETURNING {Columns}),
+            made AS (
+                INSERT INTO {database.Members} ({Columns}) SELECT $1, $2, $3, $4, $5, $6, false WHERE NOT EXISTS (SELECT 1 FROM known)
+                ON CONFLICT (name) WHERE name <> '' DO UPDATE SET peer_urls = $3, client_urls = $4, silo = $5, process = $6
+                RETURNING {Columns})
+            SELECT * FROM known UNION ALL SELECT * FROM made
             """,
             connection)
         {
@@ -45,22 +57,52 @@ public static class PostgresMembers
         return database.Kept(connection, command.CommandTimeout, () => Read(command)).Single();
     }
 
-    /// <summary>Notes by which URLs others reach a member; false when there is none of that id.</summary>
-    public static bool SetPeerUrls(NpgsqlConnection connection, PostgresDatabase database, ulong id, IReadOnlyList<string> urls)
-    {
-        using var command = new NpgsqlCommand($"UPDATE {database.Members} SET peer_urls = $2 WHERE id = $1", connection)
+    /// <summary>Adds a member that is yet to be started.</summary>
+    /// <returns>The member.</returns>
+    /// <exception cref="EtcdException">another one has one of its URLs, or is a learner as well.</exception>
+    public static PostgresMember Add(NpgsqlConnection connection, PostgresDatabase database, IReadOnlyList<string> urls, bool isLearner) =>
+        Change(connection, database, members =>
         {
-            Parameters = { new() { Value = (long)id }, new() { Value = urls.ToArray() } },
-        };
-        return database.Kept(connection, command.CommandTimeout, command.ExecuteNonQuery) == 1;
-    }
+            EtcdException.ThrowIf(AreTaken(members, 0, urls) ? EtcdError.PeerUrlExists : null);
+            // One at a time, as many as etcd takes by default.
+            EtcdException.ThrowIf(isLearner && members.Any(static member => member.IsLearner) ? EtcdError.TooManyLearners : null);
+            return new NpgsqlCommand($"INSERT INTO {database.Members} ({Columns}) VALUES ($1, '', $2, ARRAY[]::text[], '', '', $3) RETURNING {Columns}", connection)
+            {
+                Parameters = { new() { Value = (long)CommitLog.NewId() }, new() { Value = urls.ToArray() }, new() { Value = isLearner } },
+            };
+        });
 
-    /// <summary>Removes a member, which appends nothing from then on; false when there is none of that id.</summary>
-    public static bool Remove(NpgsqlConnection connection, PostgresDatabase database, ulong id)
-    {
-        using var command = new NpgsqlCommand($"DELETE FROM {database.Members} WHERE id = $1", connection) { Parameters = { new() { Value = (long)id } } };
-        return database.Kept(connection, command.CommandTimeout, command.ExecuteNonQuery) == 1;
-    }
+    /// <summary>Notes by which URLs others reach a member.</summary>
+    /// <exception cref="EtcdException">There is none of that id, or another one has one of the URLs.</exception>
+    public static void SetPeerUrls(NpgsqlConnection connection, PostgresDatabase database, ulong id, IReadOnlyList<string> urls) =>
+        Change(connection, database, members =>
+        {
+            Find(members, id);
+            EtcdException.ThrowIf(AreTaken(members, id, urls) ? EtcdError.PeerUrlExists : null);
+            return new NpgsqlCommand($"UPDATE {database.Members} SET peer_urls = $2 WHERE id = $1 RETURNING {Columns}", connection)
+            {
+                Parameters = { new() { Value = (long)id }, new() { Value = urls.ToArray() } },
+            };
+        });
+
+    /// <summary>Lets a learner lead as any other member.</summary>
+    /// <exception cref="EtcdException">There is no such learner.</exception>
+    public static void Promote(NpgsqlConnection connection, PostgresDatabase database, ulong id) =>
+        Change(connection, database, members =>
+        {
+            EtcdException.ThrowIf(Find(members, id).IsLearner ? null : EtcdError.MemberNotLearner);
+            return new NpgsqlCommand($"UPDATE {database.Members} SET is_learner = false WHERE id = $1 RETURNING {Columns}", connection) { Parameters = { new() { Value = (long)id } } };
+        });
+
+    /// <summary>Removes a member, which appends nothing from then on.</summary>
+    /// <exception cref="EtcdException">There is none of that id, or nobody who has been started and may lead would be left.</exception>
+    public static void Remove(NpgsqlConnection connection, PostgresDatabase database, ulong id) =>
+        Change(connection, database, members =>
+        {
+            Find(members, id);
+            EtcdException.ThrowIf(members.Any(member => member.Id != id && member is { IsLearner: false, Name: not "" }) ? null : EtcdError.NotEnoughStartedMembers);
+            return new NpgsqlCommand($"DELETE FROM {database.Members} WHERE id = $1 RETURNING {Columns}", connection) { Parameters = { new() { Value = (long)id } } };
+        });
 
     /// <summary>Has the others know a member by the certificate that it has made itself.</summary>
     /// <param name="connection">To the database.</param>
@@ -91,22 +133,38 @@ public static class PostgresMembers
         return found;
     }
 
-    /// <summary>Refuses to go on as a process that is no member any more.</summary>
-    /// <exception cref="PostgresUnusableException">It is none.</exception>
-    internal static void MustHave(NpgsqlConnection connection, PostgresDatabase database, Candidate candidate)
+    /// <summary>The member that a process is.</summary>
+    /// <exception cref="PostgresUnusableException">It is none any more.</exception>
+    internal static PostgresMember Self(NpgsqlConnection connection, PostgresDatabase database, Candidate candidate)
     {
-        using var command = new NpgsqlCommand($"SELECT silo, process FROM {database.Members} WHERE id = $1", connection) { Parameters = { new() { Value = (long)candidate.MemberId } } };
-        using var reader = command.ExecuteReader();
-        if (!reader.Read())
-        {
-            throw new PostgresUnusableException("this member has been removed from the cluster: it joins anew when it is started again");
-        }
-
-        if (reader.GetString(0) != candidate.Silo)
-        {
-            throw new PostgresUnusableException($"another process has been started under the same name: {reader.GetString(1)}. Each needs a --name of its own");
-        }
+        using var command = new NpgsqlCommand($"SELECT {Columns} FROM {database.Members} WHERE id = $1", connection) { Parameters = { new() { Value = (long)candidate.MemberId } } };
+        var self = Read(command) is [var one] ? one : throw new PostgresUnusableException("this member has been removed from the cluster: it joins anew when it is started again");
+        return self.Silo == candidate.Silo
+            ? self
+            : throw new PostgresUnusableException($"another process has been started under the same name: {self.Process}. Each needs a --name of its own");
     }
+
+    /// <summary>Changes one row, by what is there, while nobody else changes any.</summary>
+    private static PostgresMember Change(NpgsqlConnection connection, PostgresDatabase database, Func<IReadOnlyList<PostgresMember>, NpgsqlCommand> decide)
+    {
+        using var transaction = connection.BeginTransaction();
+        using var alone = new NpgsqlCommand($"LOCK TABLE {database.Members} IN SHARE ROW EXCLUSIVE MODE", connection);
+        alone.ExecuteNonQuery();
+        using var command = decide(Read(connection, database));
+        var changed = Read(command).Single();
+        database.Kept(connection, command.CommandTimeout, () =>
+        {
+            transaction.Commit();
+            return true;
+        });
+        return changed;
+    }
+
+    private static PostgresMember Find(IReadOnlyList<PostgresMember> members, ulong id) =>
+        members.FirstOrDefault(member => member.Id == id) ?? throw new EtcdException(EtcdError.MemberNotFound);
+
+    private static bool AreTaken(IReadOnlyList<PostgresMember> members, ulong id, IReadOnlyList<string> urls) =>
+        members.Where(member => member.Id != id).SelectMany(static member => member.PeerUrls).Intersect(urls).Any();
 
     private static List<PostgresMember> Read(NpgsqlCommand command)
     {
@@ -120,7 +178,8 @@ public static class PostgresMembers
                 reader.GetFieldValue<string[]>(2),
                 reader.GetFieldValue<string[]>(3),
                 reader.GetString(4),
-                reader.GetString(5)));
+                reader.GetString(5),
+                reader.GetBoolean(6)));
         }
 
         return members;

@@ -76,6 +76,12 @@ public static class PostgresSchema
             alive_at timestamptz NOT NULL
         );
         """,
+        """
+        ALTER TABLE {0}.member
+            ADD COLUMN is_learner boolean NOT NULL DEFAULT false,
+            DROP CONSTRAINT member_name_key;
+        CREATE UNIQUE INDEX member_name ON {0}.member (name) WHERE name <> '';
+        """,
     ];
 
     /// <summary>As <see cref="Ensure"/>, as soon as the database can be reached.</summary>

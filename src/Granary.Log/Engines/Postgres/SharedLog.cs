@@ -46,6 +46,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     private long _leaderId;
     private long _beats;
     private int _looks;
+    private volatile bool _isLearner;
     private long _heardAt = long.MinValue;
     private long _takenAt = long.MinValue;
     private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -81,6 +82,8 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     public bool IsLeading => _leading?.IsLeading is true;
 
     public ulong MemberId => _candidate?.MemberId ?? 0;
+
+    public bool IsLearner => _isLearner && !_leader.IsOwn;
 
     public Leader Leader => _leader;
 
@@ -283,7 +286,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         _beats = row.Beats;
         if (isAnother || ++_looks % LooksPerMemberCheck == 0)
         {
-            PostgresMembers.MustHave(connection, _database, _candidate!);
+            _isLearner = PostgresMembers.Self(connection, _database, _candidate!).IsLearner;
         }
 
         // What comes from the leader itself may be ahead of the row; of another term's it cannot be.
