@@ -1,5 +1,6 @@
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
+using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Server.Configuration;
@@ -15,7 +16,7 @@ internal sealed class KvService(
 {
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {
-        CallErrors.ThrowIf(RequestChecks.Check(request));
+        CallErrors.ThrowIf(RequestChecks.Check(request) ?? OfLearner(request));
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/Range");
         var share = request.RangeEnd.IsEmpty || request.CountOnly ? null : new AnswerShare(budget);
         try
@@ -33,7 +34,7 @@ internal sealed class KvService(
 
     public override async Task RangeStream(RangeRequest request, IServerStreamWriter<RangeStreamResponse> responseStream, ServerCallContext context)
     {
-        CallErrors.ThrowIf(RequestChecks.CheckStream(request));
+        CallErrors.ThrowIf(RequestChecks.CheckStream(request) ?? OfLearner(request));
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/ReadChunk");
         try
         {
@@ -129,4 +130,7 @@ internal sealed class KvService(
             throw await errors.Map(exception, context);
         }
     }
+
+    // Who never leads reads without asking the leader, or not at all.
+    private EtcdError? OfLearner(RangeRequest request) => leading.IsLearner && !request.Serializable ? EtcdError.NotSupportedForLearner : null;
 }

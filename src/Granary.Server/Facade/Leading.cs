@@ -13,6 +13,9 @@ internal sealed class Leading(ILeadership leadership, ICommitLog log, ReadBarrie
 {
     private readonly TimeSpan? _patience = options.WriteTimeout;
 
+    /// <inheritdoc cref="ILeadership.IsLearner"/>
+    public bool IsLearner => leadership.IsLearner;
+
     /// <summary>Returns once what is read here from then on is no older than any answer that was given before the call.</summary>
     /// <exception cref="EtcdException">Nobody knows in time.</exception>
     public ValueTask Prove(CancellationToken cancellationToken) =>

@@ -1,40 +1,29 @@
+using System.Collections.Frozen;
 using Granary.Log.Commits;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
-using Grpc.Core;
-using Grpc.Core.Interceptors;
-using Grpc.Health.V1;
 
 namespace Granary.Server.Facade;
 
-/// <summary>Refuses what a learner does not answer: all but how it is, reads that need no leader, and snapshots.</summary>
-internal sealed class LearnerCalls(ILeadership leadership) : Interceptor
+/// <summary>Refuses what a learner does not answer: all but how it is, snapshots, and reads, of which it refuses those itself that need a leader.</summary>
+internal sealed class LearnerCalls(RequestDelegate next, ILeadership leadership)
 {
-    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
-        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
-    {
-        ThrowUnlessAnswered(request);
-        return continuation(request, context);
-    }
+    private static readonly FrozenSet<string> Answered = FrozenSet.Create(
+        $"/{KV.Descriptor.FullName}/{nameof(KV.KVBase.Range)}",
+        $"/{KV.Descriptor.FullName}/{nameof(KV.KVBase.RangeStream)}",
+        $"/{Maintenance.Descriptor.FullName}/{nameof(Maintenance.MaintenanceBase.Status)}",
+        $"/{Maintenance.Descriptor.FullName}/{nameof(Maintenance.MaintenanceBase.Snapshot)}",
+        $"/{Grpc.Health.V1.Health.Descriptor.FullName}/{nameof(Grpc.Health.V1.Health.HealthBase.Check)}",
+        $"/{Grpc.Health.V1.Health.Descriptor.FullName}/{nameof(Grpc.Health.V1.Health.HealthBase.Watch)}");
 
-    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
-        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    public Task Invoke(HttpContext context)
     {
-        ThrowUnlessAnswered(request);
-        return continuation(request, responseStream, context);
-    }
+        if (!leadership.IsLearner || Answered.Contains(context.Request.Path.Value!))
+        {
+            return next(context);
+        }
 
-    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
-        IAsyncStreamReader<TRequest> requestStream,
-        IServerStreamWriter<TResponse> responseStream,
-        ServerCallContext context,
-        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
-    {
-        ThrowUnlessAnswered(null);
-        return continuation(requestStream, responseStream, context);
+        EndedCall.Write(context, EtcdError.NotSupportedForLearner.Code, EtcdError.NotSupportedForLearner.Text);
+        return Task.CompletedTask;
     }
-
-    private void ThrowUnlessAnswered(object? request) => CallErrors.ThrowIf(
-        leadership.IsLearner && request is not (StatusRequest or RangeRequest { Serializable: true } or SnapshotRequest or HealthCheckRequest)
-            ? EtcdError.NotSupportedForLearner : null);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Grpc.Core;
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace Granary.Server.Facade;
@@ -25,9 +26,7 @@ internal sealed class UnknownMethods(RequestDelegate next, IReadOnlyList<Service
         var message = slash <= 0 ? $"malformed method name: \"{path}\""
             : _services.Contains(service) ? $"unknown method {path[(slash + 1)..]} for service {service}"
             : $"unknown service {service}";
-        context.Response.ContentType = "application/grpc";
-        context.Response.Headers["grpc-status"] = "12";
-        context.Response.Headers["grpc-message"] = Uri.EscapeDataString(message).Replace("%20", " ", StringComparison.Ordinal);
+        EndedCall.Write(context, StatusCode.Unimplemented, message);
         return Task.CompletedTask;
     }
 }

@@ -62,11 +62,6 @@ internal static class WebComposition
             {
                 grpc.Interceptors.Add<AuditInterceptor>();
             }
-
-            if (options.Engine == Engine.Postgres)
-            {
-                grpc.Interceptors.Add<LearnerCalls>();
-            }
         });
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.UseHealthChecksCache = false)
@@ -88,6 +83,11 @@ internal static class WebComposition
         app.UseMiddleware<LargeAnswers>();
         app.UseMiddleware<RpcMetering>();
         app.UseMiddleware<LibraryStatuses>();
+        if (options.Engine == Engine.Postgres)
+        {
+            app.UseMiddleware<LearnerCalls>();
+        }
+
         app.UseRouting();
         app.MapEtcdServices(options);
         return app;
