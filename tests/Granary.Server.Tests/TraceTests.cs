@@ -51,6 +51,33 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public async Task What_is_asked_of_a_silo_that_follows_is_one_trace_over_both()
+    {
+        await using var receiver = await Receiver.Start();
+        await using var database = await PostgresServer.Start(Stop);
+        await using var leader = await Start("leader");
+        await using var follower = await Start("follower");
+        var kv = new KV.KVClient(follower.Channel);
+        var key = ByteString.CopyFromUtf8("k");
+
+        var put = await Traced(receiver, headers => kv.PutAsync(new PutRequest { Key = key }, headers, cancellationToken: Stop).ResponseAsync, spans: 5);
+        Assert.Equal(
+            ["IKeyRangeGrain/Put < rpc", "apply < commit", "commit < IKeyRangeGrain/Put", "evaluate < IKeyRangeGrain/Put", "rpc < client"],
+            put.Order(StringComparer.Ordinal));
+        string Of(string name) => receiver.Instances[receiver.Spans.Last(span => span.Name.StartsWith(name, StringComparison.Ordinal)).SpanId];
+        Assert.Equal(("follower", "follower", "leader", "leader", "leader"), (Of("POST "), Of("IKeyRangeGrain/Put"), Of("evaluate"), Of("commit"), Of("apply")));
+
+        Task<Testing.Server> Start(string instance) => Testing.Server.Start(
+            Product.Granary,
+            Stop,
+            "--engine=postgres",
+            $"--postgres={database.ConnectionString()}",
+            "--enable-distributed-tracing",
+            $"--distributed-tracing-address={receiver.Address}",
+            $"--distributed-tracing-instance-id={instance}");
+    }
+
+    [Fact]
     public async Task A_commit_links_to_the_requests_whose_batch_it_is()
     {
         await using var receiver = await Receiver.Start();
@@ -180,6 +207,9 @@ public sealed class TraceTests
 
         public ConcurrentQueue<Span> Spans { get; } = new();
 
+        /// <summary>By a span's id, which process it is of.</summary>
+        public ConcurrentDictionary<ByteString, string> Instances { get; } = new();
+
         public string Address { get; private set; } = "";
 
         public static async Task<Receiver> Start()
@@ -200,9 +230,14 @@ public sealed class TraceTests
 
         public override Task<ExportTraceServiceResponse> Export(ExportTraceServiceRequest request, ServerCallContext context)
         {
-            foreach (var span in request.ResourceSpans.SelectMany(resource => resource.ScopeSpans).SelectMany(scope => scope.Spans))
+            foreach (var from in request.ResourceSpans)
             {
-                Spans.Enqueue(span);
+                var instance = from.Resource.Attributes.FirstOrDefault(static attribute => attribute.Key == "service.instance.id")?.Value.StringValue ?? "";
+                foreach (var span in from.ScopeSpans.SelectMany(static scope => scope.Spans))
+                {
+                    Instances[span.SpanId] = instance;
+                    Spans.Enqueue(span);
+                }
             }
 
             return Task.FromResult(new ExportTraceServiceResponse());

@@ -76,6 +76,9 @@ public sealed class Server : IAsyncDisposable
 
     public string DataDirectory => Path.Combine(_home, "data");
 
+    /// <summary>Variables that its process gets beside those of this one.</summary>
+    public IDictionary<string, string> Variables { get; } = new Dictionary<string, string>();
+
     public GrpcChannel Channel { get; private set; }
 
     public string Log => string.Join('\n', _log);
@@ -278,6 +281,11 @@ public sealed class Server : IAsyncDisposable
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("ETCD", StringComparison.Ordinal)).ToList())
         {
             start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in Variables)
+        {
+            start.Environment[name] = value;
         }
 
         var arguments = start.ArgumentList;

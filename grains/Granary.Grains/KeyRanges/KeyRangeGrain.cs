@@ -20,38 +20,33 @@ namespace Granary.Grains.KeyRanges;
 /// hands it to the log, answers. One batch is in flight at a time; calls interleave only to join the queue.
 /// </summary>
 [Reentrant, LeaderPlacement, GrainDirectory(HomeDirectory.OfTerms)]
-internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable latches, ForwardedCalls forwarded, KeyRangeOptions options) : Grain, IKeyRangeGrain
+internal sealed class KeyRangeGrain : Grain, IKeyRangeGrain
 {
     // After so many refusals a batch goes on one request at a time: what it relied on of itself no longer matters then.
     private const int RefusalsBeforeSingles = 3;
     private const int MaxRefusals = 100;
 
-    // Each takes a core.
-    private const int MaxDecidingBeside = 2;
-
-    // So many large deletions may wait to be decided; one more is turned away.
-    private const int MaxUndecided = 64;
-
-    private readonly WriteQueue _waiting = new(options.MaxQueuedRequests, options.MaxQueuedBytes, options.MaxBatchBytes);
+    private readonly Replica _replica;
+    private readonly ICommitLog _log;
+    private readonly ForwardedCalls _forwarded;
+    private readonly KeyRangeOptions _options;
+    private readonly WriteQueue _waiting;
+    private readonly LatchQueue _latches;
+    private readonly LargeDeletionQueue _large;
     private readonly List<PendingWrite> _batch = [];
-
-    // Large deletions: those that wait, those that are being decided, and those that are and wait for their turn.
-    private readonly Queue<PendingWrite> _undecided = new();
-    private readonly List<LargeDeletion> _deciding = [];
-    private readonly Queue<LargeDeletion> _decided = new();
-    private Task _decisions = Task.CompletedTask;
-
-    // Until the replica has room for another one.
-    private Task _room = Task.CompletedTask;
-
-    // From now on nothing begins to wait any more.
-    private bool _isStopping;
-
-    // Those who want to stop the range, first come first served; the first of the queue is the holder once _isLatched.
-    private readonly Queue<LatchRequest> _latchQueue = new();
-    private bool _isLatched;
     private Task _pump = Task.CompletedTask;
     private long _term;
+
+    public KeyRangeGrain(Replica replica, ICommitLog log, LatchTable latches, ForwardedCalls forwarded, KeyRangeOptions options)
+    {
+        _replica = replica;
+        _log = log;
+        _forwarded = forwarded;
+        _options = options;
+        _waiting = new WriteQueue(options.MaxQueuedRequests, options.MaxQueuedBytes, options.MaxBatchBytes);
+        _latches = new LatchQueue(latches, options.LatchCheckInterval);
+        _large = new LargeDeletionQueue(replica, options.MaxBatchChanges, PumpIfIdle);
+    }
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -61,26 +56,12 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _isStopping = true;
         _waiting.FailAll(new EtcdException(EtcdError.Stopped));
-        while (_undecided.TryDequeue(out var write))
-        {
-            write.Fail(new EtcdException(EtcdError.Stopped));
-        }
-
-        var holder = _isLatched ? _latchQueue.Dequeue() : null;
-        while (_latchQueue.TryDequeue(out var request))
-        {
-            request.Granted.TrySetException(new EtcdException(EtcdError.Stopped));
-        }
-
-        if (holder is not null)
-        {
-            _latchQueue.Enqueue(holder);
-        }
+        _large.Stop();
+        _latches.FailAll(new EtcdException(EtcdError.Stopped));
 
         // What is under way goes to its end. A decision sets the pump going, and the pump no longer begins a decision.
-        await _decisions;
+        await _large.Decisions;
         await _pump;
     }
 
@@ -101,29 +82,22 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
     public async ValueTask Latch(Guid latch, CancellationToken cancellationToken)
     {
-        var request = new LatchRequest(latch, cancellationToken);
-        _latchQueue.Enqueue(request);
+        var granted = _latches.Enter(latch, cancellationToken);
         PumpIfIdle();
-        await request.Granted.Task;
+        await granted;
     }
 
     public ValueTask Release(Guid latch)
     {
-        if (_isLatched && _latchQueue.TryPeek(out var holder) && holder.Id == latch)
-        {
-            _latchQueue.Dequeue();
-            _isLatched = false;
-            holder.Released.TrySetResult();
-        }
-
+        _latches.Release(latch);
         return default;
     }
 
     private async Task<IMessage> Submit(IMessage request, Caller caller, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
         // What comes to nothing says something about now as well.
-        await log.Prove(cancellationToken);
-        forwarded.MakeOnce();
+        await _log.Prove(cancellationToken);
+        _forwarded.MakeOnce();
         using var write = new PendingWrite(request, caller, sizeBytes, GrainTrace.Caller(), cancellationToken);
         _waiting.Enqueue(write);
         PumpIfIdle();
@@ -152,21 +126,21 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
     {
         while (true)
         {
-            if (_latchQueue.Count > 0)
+            if (!_latches.IsEmpty)
             {
-                await HoldStill();
-                NoteHolder();
+                await _latches.HoldStill();
+                _large.NoteAll();
             }
 
-            if (_decided.TryDequeue(out var large))
+            if (_large.TryTake(out var large))
             {
-                await Finish(large);
+                await Finish(large!);
             }
 
             _waiting.TakeBatch(_batch);
             if (_batch.Count == 0)
             {
-                if (_decided.Count == 0 && _latchQueue.Count == 0 && _waiting.Count == 0)
+                if (!_large.HasDecided && _latches.IsEmpty && _waiting.Count == 0)
                 {
                     return;
                 }
@@ -210,49 +184,19 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         }
     }
 
-    /// <summary>Grants the latch to the next in the queue and waits until it is released or expires.</summary>
-    private async Task HoldStill()
-    {
-        var holder = _latchQueue.Peek();
-        if (holder.CancellationToken.IsCancellationRequested)
-        {
-            _latchQueue.Dequeue();
-            holder.Granted.TrySetCanceled(holder.CancellationToken);
-            return;
-        }
-
-        _isLatched = true;
-        holder.Granted.TrySetResult();
-        while (true)
-        {
-            await Task.WhenAny(holder.Released.Task, Task.Delay(options.LatchCheckInterval));
-            if (holder.Released.Task.IsCompleted)
-            {
-                return;
-            }
-
-            if (latches.TryExpire(holder.Id))
-            {
-                _latchQueue.Dequeue();
-                _isLatched = false;
-                return;
-            }
-        }
-    }
-
     /// <summary>Decides writes from the first one on and commits them; returns with how many of them it is through.</summary>
     private async Task<int> Run(List<PendingWrite> batch, int maxWrites, bool decidesLarge)
     {
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
             var start = Stopwatch.GetTimestamp();
-            using var view = replica.View();
-            var evaluation = new BatchEvaluation(view, decidesLarge, options.MaxBatchChanges);
+            using var view = _replica.View();
+            var evaluation = new BatchEvaluation(view, decidesLarge, _options.MaxBatchChanges);
             List<ActivityContext>? sampled = null;
             List<PendingWrite>? large = null;
             var most = refusals < RefusalsBeforeSingles ? Math.Min(batch.Count, maxWrites) : 1;
             var count = 0;
-            while (count < most && evaluation.ChangeCount < options.MaxBatchChanges && evaluation.SupersededBytes < options.MaxBatchBytes)
+            while (count < most && evaluation.ChangeCount < _options.MaxBatchChanges && evaluation.SupersededBytes < _options.MaxBatchBytes)
             {
                 var write = batch[count++];
                 if (!write.TryDecide(evaluation))
@@ -271,14 +215,10 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
 
             // Who changed nothing may have read what this batch is about to write: all answers wait for the commit.
             if (evaluation.IsIdle
-                || await log.Append(new CommitBatch(evaluation, view.State.AppliedIndex, _term, view.State.Ranges!.Version, null, sampled ?? [])) == AppendOutcome.Committed)
+                || await _log.Append(new CommitBatch(evaluation, view.State.AppliedIndex, _term, view.State.Ranges!.Version, null, sampled ?? [])) == AppendOutcome.Committed)
             {
                 KeyRangeMetrics.Commit.Record(Stopwatch.GetElapsedTime(decided).TotalSeconds);
-                if (_deciding.Count + _decided.Count > 0)
-                {
-                    NoteWritten(evaluation);
-                }
-
+                _large.Note(evaluation);
                 for (var i = 0; i < count; i++)
                 {
                     if (large?.Contains(batch[i]) != true)
@@ -287,8 +227,8 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                     }
                 }
 
-                large?.ForEach(WaitForDecision);
-                DecideBeside();
+                large?.ForEach(_large.Add);
+                _large.Decide();
                 return count;
             }
 
@@ -296,61 +236,6 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         }
 
         throw new EtcdException(EtcdError.Timeout);
-    }
-
-    private void WaitForDecision(PendingWrite write)
-    {
-        if (_isStopping)
-        {
-            write.Fail(new EtcdException(EtcdError.Stopped));
-        }
-        else if (_undecided.Count < MaxUndecided)
-        {
-            _undecided.Enqueue(write);
-        }
-        else
-        {
-            write.Fail(new EtcdException(EtcdError.TooManyRequests));
-        }
-    }
-
-    private void DecideBeside()
-    {
-        if (_undecided.Count == 0 || !_room.IsCompleted)
-        {
-            return;
-        }
-
-        var room = replica.WaitForRoom();
-        if (!room.IsCompleted)
-        {
-            _room = DecideBesideAfter(room);
-            return;
-        }
-
-        while (_deciding.Count < MaxDecidingBeside && _undecided.TryDequeue(out var write))
-        {
-            var large = new LargeDeletion(write, replica.View(), options.MaxBatchChanges);
-            _deciding.Add(large);
-            _decisions = Task.WhenAll(_decisions, Decide(large));
-        }
-    }
-
-    private async Task DecideBesideAfter(Task room)
-    {
-        await room;
-        _room = Task.CompletedTask;
-        DecideBeside();
-    }
-
-    private async Task Decide(LargeDeletion large)
-    {
-        // Never at once: it is begun from within the pump, which may not be begun anew from there.
-        await large.Decide().ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        _deciding.Remove(large);
-        _decided.Enqueue(large);
-        DecideBeside();
-        PumpIfIdle();
     }
 
     /// <summary>Commits a large deletion that is decided, between two batches; decides it anew if they have changed what it rests on.</summary>
@@ -370,8 +255,8 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
                 KeyRangeMetrics.Refused.Add(1);
                 if (++write.Attempts < LargeDeletion.MaxAttempts)
                 {
-                    WaitForDecision(write);
-                    DecideBeside();
+                    _large.Add(write);
+                    _large.Decide();
                 }
                 else
                 {
@@ -390,44 +275,12 @@ internal sealed class KeyRangeGrain(Replica replica, ICommitLog log, LatchTable 
         var state = large.View.State;
         var batch = new CommitBatch(
             large.Evaluation, state.AppliedIndex, _term, state.Ranges!.Version, null, large.Write.Trace == default ? [] : [large.Write.Trace]);
-        if (await log.Append(batch) != AppendOutcome.Committed)
+        if (await _log.Append(batch) != AppendOutcome.Committed)
         {
             return false;
         }
 
-        NoteWritten(large.Evaluation);
+        _large.Note(large.Evaluation);
         return true;
-    }
-
-    /// <summary>What the holder of the latch has written is known from the replica alone.</summary>
-    private void NoteHolder()
-    {
-        if (_deciding.Count + _decided.Count > 0)
-        {
-            using var now = replica.View();
-            foreach (var large in _deciding.Concat(_decided))
-            {
-                large.Note(now);
-            }
-        }
-    }
-
-    private void NoteWritten(BatchEvaluation written)
-    {
-        foreach (var large in _deciding.Concat(_decided))
-        {
-            large.Note(written);
-        }
-    }
-
-    private sealed class LatchRequest(Guid id, CancellationToken cancellationToken)
-    {
-        public Guid Id => id;
-
-        public CancellationToken CancellationToken => cancellationToken;
-
-        public TaskCompletionSource Granted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public TaskCompletionSource Released { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
