@@ -134,7 +134,7 @@ internal sealed class KeyRangeGrain : Grain, IKeyRangeGrain
 
             if (_large.TryTake(out var large))
             {
-                await Finish(large!);
+                await Finish(large);
             }
 
             _waiting.TakeBatch(_batch);

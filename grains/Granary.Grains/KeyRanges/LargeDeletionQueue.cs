@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Storage.Replicas;
@@ -36,7 +37,7 @@ internal sealed class LargeDeletionQueue(Replica replica, int listedDeletions, A
     public Task Decisions { get; private set; } = Task.CompletedTask;
 
     /// <summary>The next one whose turn it is.</summary>
-    public bool TryTake(out LargeDeletion? large) => _decided.TryDequeue(out large);
+    public bool TryTake([NotNullWhen(true)] out LargeDeletion? large) => _decided.TryDequeue(out large);
 
     /// <summary>Has one wait to be decided, or fails it.</summary>
     public void Add(PendingWrite write)
