@@ -59,15 +59,7 @@ internal sealed class ClusterService(Callers callers, ICommitLog log, Leading le
         {
             callers.Admin(context);
             await leading.Prove(context.CancellationToken);
-            if (members.AreShared)
-            {
-                await members.Remove(request.ID);
-            }
-            else
-            {
-                EtcdException.ThrowIf(request.ID == member.Id ? EtcdError.NotEnoughStartedMembers : EtcdError.MemberNotFound);
-            }
-
+            await members.Remove(request.ID);
             return new MemberRemoveResponse { Header = member.NewHeader(), Members = { await members.List(mustBeNew: true) } };
         }
         catch (Exception exception)
@@ -106,15 +98,7 @@ internal sealed class ClusterService(Callers callers, ICommitLog log, Leading le
         {
             callers.Admin(context);
             await leading.Prove(context.CancellationToken);
-            if (members.AreShared)
-            {
-                await members.Promote(request.ID, context.CancellationToken);
-            }
-            else
-            {
-                EtcdException.ThrowIf(request.ID == member.Id ? EtcdError.MemberNotLearner : EtcdError.MemberNotFound);
-            }
-
+            await members.Promote(request.ID, context.CancellationToken);
             return new MemberPromoteResponse { Header = member.Complete(new ResponseHeader()), Members = { await members.List(mustBeNew: true) } };
         }
         catch (Exception exception)

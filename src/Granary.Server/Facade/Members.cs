@@ -46,33 +46,26 @@ internal sealed class Members(Replica replica, Member member, ServerOptions opti
 
     /// <summary>Has others reach a member by other URLs.</summary>
     /// <exception cref="EtcdException">There is no such member, another one has one of the URLs, or the database cannot be reached.</exception>
-    public Task SetPeerUrls(ulong id, IReadOnlyList<string> urls) => Do(connection =>
-    {
-        PostgresMembers.SetPeerUrls(connection, database!, id, urls);
-        return true;
-    });
+    public Task SetPeerUrls(ulong id, IReadOnlyList<string> urls) => Do(connection => PostgresMembers.SetPeerUrls(connection, database!, id, urls));
 
     /// <summary>Lets a learner lead as any other member, when it has almost all that this silo has.</summary>
     /// <exception cref="EtcdException">There is no such learner, it does not keep up, or the database cannot be reached.</exception>
     public async Task Promote(ulong id, CancellationToken cancellationToken)
     {
-        var learner = (await Do(connection => PostgresMembers.Read(connection, database!))).FirstOrDefault(one => one.Id == id);
-        EtcdException.ThrowIf(learner is null ? EtcdError.MemberNotFound : learner.IsLearner ? null : EtcdError.MemberNotLearner);
-        EtcdException.ThrowIf(await KeepsUp(learner!, cancellationToken) ? null : EtcdError.LearnerNotReady);
-        await Do(connection =>
+        if (database is null)
         {
-            PostgresMembers.Promote(connection, database!, id);
-            return true;
-        });
+            throw OfOnlyMember(id, EtcdError.MemberNotLearner);
+        }
+
+        var learner = (await Do(connection => PostgresMembers.Read(connection, database))).FirstOrDefault(one => one.Id == id && one.IsLearner);
+        EtcdException.ThrowIf(learner is null || await KeepsUp(learner, cancellationToken) ? null : EtcdError.LearnerNotReady);
+        await Do(connection => PostgresMembers.Promote(connection, database, id));
     }
 
     /// <summary>Removes a member: it leads no more from then on, and ends as soon as it sees it.</summary>
     /// <exception cref="EtcdException">There is no such member, nobody would be left to lead, or the database cannot be reached.</exception>
-    public Task Remove(ulong id) => Do(connection =>
-    {
-        PostgresMembers.Remove(connection, database!, id);
-        return true;
-    });
+    public Task Remove(ulong id) =>
+        database is null ? throw OfOnlyMember(id, EtcdError.NotEnoughStartedMembers) : Do(connection => PostgresMembers.Remove(connection, database, id));
 
     private Protos.Member Self => new()
     {
@@ -83,6 +76,8 @@ internal sealed class Members(Replica replica, Member member, ServerOptions opti
     };
 
     private static Protos.Member AsEtcd(PostgresMember one) => new() { ID = one.Id, Name = one.Name, PeerURLs = { one.PeerUrls }, ClientURLs = { one.ClientUrls }, IsLearner = one.IsLearner };
+
+    private EtcdException OfOnlyMember(ulong id, EtcdError error) => new(id == member.Id ? error : EtcdError.MemberNotFound);
 
     private async Task<bool> KeepsUp(PostgresMember learner, CancellationToken cancellationToken)
     {

@@ -41,7 +41,8 @@ public sealed class PostgresMemberTests : PostgresTest
 
         await learner.StartAgain(Stop);
         var leading = (await Members(first)).Single(member => member.ID != added.ID);
-        Assert.Equal((true, leading.ID), (await Status(learner) is var status ? status.IsLearner : default, status.Leader));
+        var status = await Status(learner);
+        Assert.Equal((true, leading.ID), (status.IsLearner, status.Leader));
         Assert.False((await Status(first)).IsLearner);
         Assert.Equal("1", (await Get(learner, "a", isSerializable: true))!.Value.ToStringUtf8());
         await IsRefused(EtcdErrors.NotSupportedForLearner, Get(learner, "a"));
@@ -79,8 +80,11 @@ public sealed class PostgresMemberTests : PostgresTest
 
     private static async Task<StatusResponse> Status(Server server) => await new Maintenance.MaintenanceClient(server.Channel).StatusAsync(new StatusRequest(), cancellationToken: Stop);
 
-    private static async Task IsRefused((StatusCode Code, string Text) error, Task call) =>
-        Assert.Equal(error, (await Assert.ThrowsAsync<RpcException>(() => call)).Status is var status ? (status.StatusCode, status.Detail) : default);
+    private static async Task IsRefused((StatusCode Code, string Text) error, Task call)
+    {
+        var status = (await Assert.ThrowsAsync<RpcException>(() => call)).Status;
+        Assert.Equal(error, (status.StatusCode, status.Detail));
+    }
 
     private static Task IsRefused<T>((StatusCode Code, string Text) error, AsyncUnaryCall<T> call) => IsRefused(error, call.ResponseAsync);
 

@@ -59,7 +59,7 @@ public static class PostgresMembers
 
     /// <summary>Adds a member that is yet to be started.</summary>
     /// <returns>The member.</returns>
-    /// <exception cref="EtcdException">another one has one of its URLs, or is a learner as well.</exception>
+    /// <exception cref="EtcdException">Another one has one of its URLs, or is a learner as well.</exception>
     public static PostgresMember Add(NpgsqlConnection connection, PostgresDatabase database, IReadOnlyList<string> urls, bool isLearner) =>
         Change(connection, database, members =>
         {
@@ -74,7 +74,7 @@ public static class PostgresMembers
 
     /// <summary>Notes by which URLs others reach a member.</summary>
     /// <exception cref="EtcdException">There is none of that id, or another one has one of the URLs.</exception>
-    public static void SetPeerUrls(NpgsqlConnection connection, PostgresDatabase database, ulong id, IReadOnlyList<string> urls) =>
+    public static PostgresMember SetPeerUrls(NpgsqlConnection connection, PostgresDatabase database, ulong id, IReadOnlyList<string> urls) =>
         Change(connection, database, members =>
         {
             Find(members, id);
@@ -87,7 +87,7 @@ public static class PostgresMembers
 
     /// <summary>Lets a learner lead as any other member.</summary>
     /// <exception cref="EtcdException">There is no such learner.</exception>
-    public static void Promote(NpgsqlConnection connection, PostgresDatabase database, ulong id) =>
+    public static PostgresMember Promote(NpgsqlConnection connection, PostgresDatabase database, ulong id) =>
         Change(connection, database, members =>
         {
             EtcdException.ThrowIf(Find(members, id).IsLearner ? null : EtcdError.MemberNotLearner);
@@ -96,7 +96,7 @@ public static class PostgresMembers
 
     /// <summary>Removes a member, which appends nothing from then on.</summary>
     /// <exception cref="EtcdException">There is none of that id, or nobody who has been started and may lead would be left.</exception>
-    public static void Remove(NpgsqlConnection connection, PostgresDatabase database, ulong id) =>
+    public static PostgresMember Remove(NpgsqlConnection connection, PostgresDatabase database, ulong id) =>
         Change(connection, database, members =>
         {
             Find(members, id);
