@@ -82,9 +82,9 @@ internal static class CompareCommand
     public static Command CreateCluster()
     {
         var rounds = RoundsOption();
-        var join = new Option<int>("--join-keys") { Description = "Keys of a store that a new silo joins; 0 for not to.", DefaultValueFactory = _ => 1_000_000 };
+        var join = new Option<int?>("--join-keys") { Description = "Keys of a store that a new silo joins; 0 for not to. [default: 1000000, or 100000 with --quick]" };
         return Create("cluster", "Three members of etcd beside three silos with a log in PostgreSQL.", [rounds, join], (parsed, quick, cancellationToken) =>
-            new ClusterComparison(Options(quick, parsed.GetValue(rounds)), quick ? Math.Min(100_000, parsed.GetValue(join)) : parsed.GetValue(join), Console.Out).Run(cancellationToken));
+            new ClusterComparison(Options(quick, parsed.GetValue(rounds)), parsed.GetValue(join) ?? (quick ? 100_000 : 1_000_000), Console.Out).Run(cancellationToken));
     }
 
     public static Command CreateLateness()

@@ -22,7 +22,22 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
 
     private readonly KeySpace _keys = new(Keys, 16, 256, seed: 1);
 
+    /// <summary>Without a round only the joining is measured.</summary>
     public async Task Run(CancellationToken cancellationToken)
+    {
+        if (options.Rounds > 0)
+        {
+            await Compare(cancellationToken);
+        }
+
+        if (joinKeys > 0)
+        {
+            var seconds = await Join(cancellationToken);
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"A new silo joins {joinKeys:N0} keys in {seconds:F1} s."));
+        }
+    }
+
+    private async Task Compare(CancellationToken cancellationToken)
     {
         var rounds = await Rounds<Figures>.Run(options.Rounds, "cluster", async product =>
         {
@@ -44,11 +59,6 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
         rounds.Row(table, $"ranges/s, {Clients} clients at one that follows", "F0", static figures => figures.Ranges.RequestsPerSecond);
         rounds.Row(table, "put at the leader → event at one that follows, p50, ms", "F2", static figures => figures.EventMilliseconds);
         output.WriteLine();
-        if (joinKeys > 0)
-        {
-            var seconds = await Join(cancellationToken);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"A new silo joins {joinKeys:N0} keys in {seconds:F1} s."));
-        }
     }
 
     private async Task<Figures> Measure(IReadOnlyList<Server> servers, Func<Task<Server?>> findLeader, CancellationToken cancellationToken)
