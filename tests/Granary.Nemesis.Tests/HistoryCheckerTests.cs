@@ -5,6 +5,9 @@ namespace Granary.Nemesis.Tests;
 /// <summary>The checker of histories finds each kind of broken promise, and nothing in a history that keeps them.</summary>
 public sealed class HistoryCheckerTests
 {
+    private static readonly Operation.Lock First = new("lock", 0x1a);
+    private static readonly Operation.Lock Second = new("lock", 0x1b);
+
     // What follows changes one thing of this history.
     private static readonly History Kept = new(
         [
@@ -22,6 +25,16 @@ public sealed class HistoryCheckerTests
             At(13, 14, new Operation.Delete("c"), null),
             At(14, 15, new Operation.Read("a", IsSerializable: true), Yes(2, new Pair("a", "1", 2))),
             At(18, 19, new Operation.Read("l"), Yes(8)),
+            At(20, 21, new Operation.Read("a", Revision: 2), Yes(8, new Pair("a", "1", 2))),
+            At(21, 22, new Operation.Compact(3), Yes(8)),
+            At(22, 23, new Operation.Compact(2), No(0)),
+            At(22, 23, new Operation.Read("a", Revision: 2), No(0)),
+            At(23, 24, new Operation.Read("a", Revision: 3), Yes(8, new Pair("a", "2", 3))),
+            At(24, 25, new Operation.Renew(0x1a, TimeSpan.FromSeconds(5)), Yes(8)),
+            At(24, 25, new Operation.Renew(0x1b, TimeSpan.FromSeconds(5)), Yes(8)),
+            At(25, 26, First, Yes(9)),
+            At(25, 28, Second, Yes(11)),
+            At(27, 27.5, new Operation.Unlock(First), Yes(11)),
         ],
         [
             new Change(2, "a", "1", null),
@@ -32,9 +45,12 @@ public sealed class HistoryCheckerTests
             new Change(6, "b", null, "2"),
             new Change(7, "c", null, "lost on the way"),
             new Change(8, "l", null, "leased"),
+            new Change(9, "lock/1a", "", null),
+            new Change(10, "lock/1b", "", null),
+            new Change(11, "lock/1a", null, ""),
         ],
         [],
-        [new Pair("a", "2", 3)]);
+        [new Pair("a", "2", 3), new Pair("lock/1b", "", 10)]);
 
     [Fact]
     public void A_history_that_keeps_all_promises_has_no_violation()
@@ -44,10 +60,10 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_lost_write_is_found() => Finds("an acknowledged write is lost", With(At(19, 20, new Operation.Write(["x"], "x"), Yes(9))));
+    public void A_lost_write_is_found() => Finds("an acknowledged write is lost", With(At(30, 31, new Operation.Write(["x"], "x"), Yes(12))));
 
     [Fact]
-    public void A_lost_deletion_is_found() => Finds("an acknowledged deletion is lost", With(At(19, 20, new Operation.Delete("a"), Yes(9))));
+    public void A_lost_deletion_is_found() => Finds("an acknowledged deletion is lost", With(At(30, 31, new Operation.Delete("a"), Yes(12))));
 
     [Fact]
     public void A_write_at_another_revision_is_found() => Finds("not at its revision", Changed(0, static call => call with { Answer = Yes(3) }));
@@ -58,7 +74,7 @@ public sealed class HistoryCheckerTests
 
     [Fact]
     public void A_write_that_was_done_twice_is_found() =>
-        Finds("more than once", Kept with { Log = [.. Kept.Log, new Change(9, "c", "lost on the way", null)], Final = [.. Kept.Final, new Pair("c", "lost on the way", 9)] });
+        Finds("more than once", Kept with { Log = [.. Kept.Log, new Change(12, "c", "lost on the way", null)], Final = [.. Kept.Final, new Pair("c", "lost on the way", 12)] });
 
     [Fact]
     public void A_stale_read_is_found() => Finds("though it began after", With(At(20, 21, new Operation.Read("a"), Yes(2, new Pair("a", "1", 2)))));
@@ -74,7 +90,7 @@ public sealed class HistoryCheckerTests
     public void A_read_of_another_state_is_found() => Finds("not the state at its revision", With(At(19, 20, new Operation.Read("a"), Yes(8, new Pair("a", "1", 2)))));
 
     [Fact]
-    public void A_read_ahead_of_all_writes_is_found() => Finds("never was", With(At(19, 20, new Operation.Read("none"), Yes(9))));
+    public void A_read_ahead_of_all_writes_is_found() => Finds("never was", With(At(19, 20, new Operation.Read("none"), Yes(12))));
 
     [Fact]
     public void A_condition_that_held_and_failed_is_found() => Finds("a condition that held has failed", Changed(2, static call => call with { Answer = No(2) }));
@@ -84,14 +100,14 @@ public sealed class HistoryCheckerTests
         Finds("condition did not hold", Changed(1, static call => call with { Operation = (Operation.Write)call.Operation with { IfModRevision = 0 } }));
 
     [Fact]
-    public void A_value_of_nobody_is_found() => Finds("nobody has written", Kept with { Log = [.. Kept.Log, new Change(9, "x", "x", null)], Final = [.. Kept.Final, new Pair("x", "x", 9)] });
+    public void A_value_of_nobody_is_found() => Finds("nobody has written", Kept with { Log = [.. Kept.Log, new Change(12, "x", "x", null)], Final = [.. Kept.Final, new Pair("x", "x", 12)] });
 
     [Fact]
-    public void A_deletion_of_nobody_is_found() => Finds("nobody has deleted", Kept with { Log = [.. Kept.Log, new Change(9, "a", null, "2")], Final = [] });
+    public void A_deletion_of_nobody_is_found() => Finds("nobody has deleted", Kept with { Log = [.. Kept.Log, new Change(12, "a", null, "2")], Final = [new Pair("lock/1b", "", 10)] });
 
     [Fact]
     public void A_revision_that_is_missing_is_found() =>
-        Finds("the log goes from", Kept with { Log = [.. Kept.Log, new Change(10, "a", null, "2")], Final = [] });
+        Finds("the log goes from", Kept with { Log = [.. Kept.Log, new Change(13, "a", null, "2")], Final = [new Pair("lock/1b", "", 10)] });
 
     [Fact]
     public void A_wrong_previous_value_is_found() => Finds("has another value before it", Kept with { Log = [.. Kept.Log.SkipLast(1), Kept.Log[^1] with { Previous = "other" }] });
@@ -103,6 +119,29 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void A_renewal_of_what_has_ended_is_found() =>
         Finds("renewed that had ended", With(At(20, 21, new Operation.Renew(7, TimeSpan.FromSeconds(5)), Yes(8))));
+
+    [Fact]
+    public void A_compacted_revision_that_is_there_is_found() =>
+        Finds("compacted, or not", With(At(30, 31, new Operation.Read("a", Revision: 2), Yes(11, new Pair("a", "1", 2)))));
+
+    [Fact]
+    public void A_revision_that_is_gone_without_a_compaction_is_found() => Finds("compacted, or not", With(At(30, 31, new Operation.Read("a", Revision: 3), No(0))));
+
+    [Fact]
+    public void A_state_of_the_past_that_is_another_is_found() =>
+        Finds("not the state at its revision", With(At(30, 31, new Operation.Read("a", Revision: 3), Yes(11, new Pair("a", "1", 2)))));
+
+    [Fact]
+    public void A_second_compaction_is_found() => Finds("compacted twice", With(At(30, 31, new Operation.Compact(3), Yes(11))));
+
+    [Fact]
+    public void A_compaction_that_is_refused_for_nothing_is_found() => Finds("refused as if", With(At(30, 31, new Operation.Compact(4), No(0))));
+
+    [Fact]
+    public void Two_holders_of_a_lock_are_found() => Finds("two holders", Changed(Kept.Calls.Count - 1, static call => call with { Start = TimeSpan.FromSeconds(28.5) }));
+
+    [Fact]
+    public void A_lock_out_of_turn_is_found() => Finds("not the first", Changed(Kept.Calls.Count - 2, static call => call with { Answer = Yes(10) }));
 
     [Fact]
     public void Other_pairs_at_the_end_are_found() => Finds("at the end", Kept with { Final = [] });

@@ -8,6 +8,7 @@ namespace Granary.Nemesis.Tests;
 public sealed class NemesisTests
 {
     private const int Processes = 3;
+    private const int DiskMebibytes = 512;
 
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 
@@ -20,12 +21,12 @@ public sealed class NemesisTests
         int.TryParse(Environment.GetEnvironmentVariable("GRANARY_NEMESIS_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : Random.Shared.Next();
 
     [Fact]
-    public async Task No_promise_is_broken_by_faults_of_processes_wires_and_the_database()
+    public async Task No_promise_is_broken_by_faults_of_processes_wires_disks_and_the_database()
     {
         var seed = Seed;
         var said = TestContext.Current.TestOutputHelper!;
         said.WriteLine($"GRANARY_NEMESIS_SEED={seed}");
-        await using var group = await PostgresGroup.Start(Processes, hasWires: true, Stop);
+        await using var group = await PostgresGroup.Start(Processes, hasWires: true, DiskMebibytes, Stop);
         var workload = new Workload(group.Servers, seed);
         var nemesis = new FaultInjector(group, new Random(seed));
         using var ending = new CancellationTokenSource();
@@ -47,7 +48,7 @@ public sealed class NemesisTests
             await working;
         }
 
-        var history = await workload.Collect(Stop);
+        var history = await working;
         said.WriteLine($"{history.Calls.Count} calls, {workload.Answered} answered, {history.Log.Count} events; faults: {nemesis.Counts}");
         var violations = HistoryChecker.Violations(history);
         Assert.True(

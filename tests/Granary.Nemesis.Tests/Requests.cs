@@ -2,8 +2,10 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Granary.Nemesis.Tests.Histories;
+using Granary.Protos.Concurrency;
 using Grpc.Core;
 using Grpc.Net.Client;
+using LockService = Granary.Protos.Concurrency.Lock;
 
 namespace Granary.Nemesis.Tests;
 
@@ -49,8 +51,25 @@ internal sealed class Requests
             case Operation.Read read:
                 var range = read.Key is null ? Everything() : new RangeRequest { Key = Bytes(read.Key) };
                 range.Serializable = read.IsSerializable;
-                var found = await kv.RangeAsync(range, deadline: deadline);
-                return new Answer(found.Header.Revision, HasSucceeded: true, Pairs(found));
+                range.Revision = read.Revision ?? 0;
+                return await UnlessCompacted(async () =>
+                {
+                    var found = await kv.RangeAsync(range, deadline: deadline);
+                    return new Answer(found.Header.Revision, HasSucceeded: true, Pairs(found));
+                });
+            case Operation.Compact compact:
+                return await UnlessCompacted(async () =>
+                {
+                    var compacted = await kv.CompactAsync(new CompactionRequest { Revision = compact.Revision }, deadline: deadline);
+                    return new Answer(compacted.Header.Revision, HasSucceeded: true, []);
+                });
+            case Operation.Lock wanted:
+                var taken = await new LockService.LockClient(channel).LockAsync(
+                    new LockRequest { Name = Bytes(wanted.Name), Lease = wanted.Lease }, deadline: deadline);
+                return new Answer(taken.Header.Revision, HasSucceeded: true, []);
+            case Operation.Unlock unlock:
+                var freed = await new LockService.LockClient(channel).UnlockAsync(new UnlockRequest { Key = Bytes(unlock.Held.Key) }, deadline: deadline);
+                return new Answer(freed.Header.Revision, HasSucceeded: true, []);
             case Operation.Renew renew when _granted.TryAdd(renew.Lease, 0):
                 var granted = await new Lease.LeaseClient(channel).LeaseGrantAsync(
                     new LeaseGrantRequest { ID = renew.Lease, TTL = (long)renew.Ttl.TotalSeconds }, deadline: deadline);
@@ -92,6 +111,23 @@ internal sealed class Requests
                     told.Type == Event.Types.EventType.Delete ? null : told.Kv.Value.ToStringUtf8(),
                     told.PrevKv?.Value.ToStringUtf8()))];
             }
+        }
+    }
+
+    // A revision that was told and is not known is no answer that may be given: it is no RpcException, and ends the run.
+    private static async Task<Answer> UnlessCompacted(Func<Task<Answer>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (RpcException exception) when (exception.Status.Detail.Contains("required revision has been compacted", StringComparison.Ordinal))
+        {
+            return new Answer(0, HasSucceeded: false, []);
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.OutOfRange)
+        {
+            throw new InvalidOperationException($"A revision that was told is not known: {exception.Status}", exception);
         }
     }
 

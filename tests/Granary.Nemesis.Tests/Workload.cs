@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Granary.Nemesis.Tests.Histories;
 using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace Granary.Nemesis.Tests;
 
@@ -12,6 +13,10 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
     private const int KeyCount = 8;
     private const int Clients = 8;
     private const int Watchers = 2;
+    private const int Locks = 4;
+
+    // How far back somebody reads, or has the history cut, at most.
+    private const int RevisionsBack = 500;
 
     // A client goes to the next server after so many calls, about: what one has answered the next one must know.
     private const int CallsPerServer = 10;
@@ -34,43 +39,54 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
     /// <summary>Calls that were answered so far.</summary>
     public int Answered => Volatile.Read(ref _answered);
 
-    /// <summary>Goes on until it is told to end. What is in flight then is finished, and whoever watches is told of everything.</summary>
+    /// <summary>
+    /// Goes on until it is told to end. What is in flight then is finished, and whoever watches is told of everything. Answers what all have seen,
+    /// with what the store says of itself.
+    /// </summary>
     /// <exception cref="TimeoutException">Somebody who watches is not told of it.</exception>
-    public async Task Run(CancellationToken ending)
+    public async Task<History> Run(CancellationToken ending)
     {
         using var observing = new CancellationTokenSource();
         var observers = Task.WhenAll(Enumerable.Range(0, Watchers).Select(watcher => Observe(watcher, observing.Token)));
+        RangeResponse? last = null;
         try
         {
             await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Call(client, ending)));
-            var last = _calls.Max(static call => call.Answer?.Revision ?? 0);
+            using var channel = Channels.To(servers[0].Address);
+            last = await new KV.KVClient(channel).RangeAsync(Requests.Everything(), cancellationToken: CancellationToken.None);
             await Eventually.Holds(
-                "all who watch are told of everything", () => Task.FromResult(observers.IsCompleted || _told.All(told => told >= last)), Generous, CancellationToken.None);
+                "all who watch are told of everything",
+                () => Task.FromResult(observers.IsCompleted || _told.All(told => told >= last.Header.Revision)),
+                Generous,
+                CancellationToken.None);
+            _watchers.Add(await WatchWhatIsLeft(channel, last.Header.Revision));
         }
         finally
         {
             await observing.CancelAsync();
             await observers;
         }
+
+        // A lease may have ended since.
+        var watchers = _watchers.Select(watcher => watcher with { Responses = [.. watcher.Responses.TakeWhile(response => response[^1].Revision <= last.Header.Revision)] }).ToList();
+        return new History([.. _calls], [.. watchers.First(static watcher => watcher.Start == 1).Responses.SelectMany(static response => response)], watchers, Requests.Pairs(last));
     }
 
-    /// <summary>What all have seen, after <see cref="Run"/> has ended, with what the store says of itself.</summary>
-    public async Task<History> Collect(CancellationToken cancellationToken)
+    private async Task<Watcher> WatchWhatIsLeft(GrpcChannel channel, long last)
     {
-        using var channel = Channels.To(servers[0].Address);
-        var all = await new KV.KVClient(channel).RangeAsync(Requests.Everything(), cancellationToken: cancellationToken);
-        List<Change> log = [];
-        await foreach (var response in Requests.Watch(channel, 1, cancellationToken))
+        var start = Math.Min(last, 1 + _calls.Select(static call => call.Operation).OfType<Operation.Compact>().Max(static compact => (long?)compact.Revision) ?? 0);
+        List<IReadOnlyList<Change>> responses = [];
+        using var patience = new CancellationTokenSource(Generous);
+        await foreach (var response in Requests.Watch(channel, start, patience.Token))
         {
-            // A lease may have ended since.
-            log.AddRange(response.Where(change => change.Revision <= all.Header.Revision));
-            if (response[^1].Revision >= all.Header.Revision)
+            responses.Add(response);
+            if (response[^1].Revision >= last)
             {
                 break;
             }
         }
 
-        return new History([.. _calls], log, [.. _watchers], Requests.Pairs(all));
+        return new Watcher("who watches at the end", start, responses);
     }
 
     private async Task Call(int client, CancellationToken ending)
@@ -79,6 +95,8 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
         using var server = new RovingChannel(servers, client);
         var lease = 0L;
         var number = 0;
+        var newest = 1L;
+        Operation.Lock? held = null;
         Dictionary<string, long> known = [];
         while (!ending.IsCancellationRequested)
         {
@@ -100,7 +118,7 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
             catch (RpcException)
             {
                 _calls.Add(new Call(client, operation, start, TimeSpan.MaxValue, Answer: null));
-                lease = 0;
+                (lease, held) = (0, null);
                 server.MoveOn();
                 await Task.Delay(LongBreath, CancellationToken.None);
             }
@@ -110,45 +128,64 @@ internal sealed class Workload(IReadOnlyList<Server> servers, int seed)
         {
             var key = Key(random.Next(KeyCount));
             var value = string.Create(CultureInfo.InvariantCulture, $"{client}-{++number}");
-            switch (random.Next(100))
+            if (held is not null && random.Next(4) == 0)
             {
-                case < 40:
+                return new Operation.Unlock(held);
+            }
+
+            switch (random.Next(200))
+            {
+                case < 76:
                     return new Operation.Write([key], value);
-                case < 48:
+                case < 90:
                     var first = random.Next(KeyCount - 1);
                     return new Operation.Write([Key(first), Key(first + 1)], value);
-                case < 60:
+                case < 114:
                     return new Operation.Write([key], value, IfModRevision: known.GetValueOrDefault(key));
-                case < 66:
+                case < 126:
                     return new Operation.Delete(key);
-                case < 84:
+                case < 160:
                     return new Operation.Read(key);
-                case < 88:
+                case < 166:
                     return new Operation.Read(null);
-                case < 92:
+                case < 174:
                     return new Operation.Read(key, IsSerializable: true);
-                case < 94 when lease != 0:
+                case < 182:
+                    return new Operation.Read(random.Next(4) == 0 ? null : key, Revision: Math.Max(1, newest - random.Next(RevisionsBack)));
+                case < 183:
+                    // Who watches goes on behind what they were told of.
+                    return new Operation.Compact(Math.Max(1, _told.Min() - random.Next(RevisionsBack)));
+                case < 186 when lease != 0:
                     return new Operation.Write([$"leased-{client}"], value, lease);
-                case < 99 when lease != 0:
+                case < 190 when lease != 0 && held is null:
+                    return new Operation.Lock(string.Create(CultureInfo.InvariantCulture, $"lock-{random.Next(Locks)}"), lease);
+                case < 199 when lease != 0:
                     return new Operation.Renew(lease, Ttl);
                 default:
                     // The one before ends by itself.
-                    lease = random.NextInt64(1, long.MaxValue);
+                    (lease, held) = (random.NextInt64(1, long.MaxValue), null);
                     return new Operation.Renew(lease, Ttl);
             }
         }
 
         void Learn(Operation operation, Answer answer)
         {
+            newest = Math.Max(newest, answer.Revision);
             switch (operation)
             {
                 case Operation.Write { Lease: 0 } write when answer.HasSucceeded:
                     known[write.Keys[0]] = answer.Revision;
                     break;
                 case Operation.Write { Lease: not 0 } or Operation.Renew when !answer.HasSucceeded:
-                    lease = 0;
+                    (lease, held) = (0, null);
                     break;
-                case Operation.Read { Key: { } key }:
+                case Operation.Lock wanted:
+                    held = wanted;
+                    break;
+                case Operation.Unlock:
+                    held = null;
+                    break;
+                case Operation.Read { Key: { } key, Revision: null }:
                     known[key] = answer.Pairs.Count == 0 ? 0 : answer.Pairs[0].ModRevision;
                     break;
             }

@@ -1,18 +1,24 @@
 namespace Granary.Testing;
 
-/// <summary>Processes that share a log in a PostgreSQL of their own. With wires, each has one to it, and one from the others, that can be cut.</summary>
+/// <summary>
+/// Processes that share a log in a PostgreSQL of their own. With wires, each has one to it, and one from the others, that can be cut. With disks,
+/// each has a small one for itself, that can be filled.
+/// </summary>
 public sealed class PostgresGroup : IAsyncDisposable
 {
     private readonly List<TcpProxy> _wires = [];
     private readonly List<TcpProxy> _peerWires = [];
     private readonly List<Server> _servers = [];
+    private readonly List<SmallDisk> _disks = [];
 
     private readonly bool _hasWires;
+    private readonly int? _diskMebibytes;
 
-    private PostgresGroup(PostgresServer database, bool hasWires)
+    private PostgresGroup(PostgresServer database, bool hasWires, int? diskMebibytes)
     {
         Database = database;
         _hasWires = hasWires;
+        _diskMebibytes = diskMebibytes;
     }
 
     public PostgresServer Database { get; }
@@ -23,9 +29,13 @@ public sealed class PostgresGroup : IAsyncDisposable
     /// <param name="size">How many.</param>
     /// <param name="hasWires">False where speed is measured: a wire costs time, and the CPU of whoever measures.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<PostgresGroup> Start(int size, bool hasWires, CancellationToken cancellationToken)
+    public static Task<PostgresGroup> Start(int size, bool hasWires, CancellationToken cancellationToken) =>
+        Start(size, hasWires, diskMebibytes: null, cancellationToken);
+
+    /// <summary>Starts them on disks of this size; null: on the machine's own.</summary>
+    public static async Task<PostgresGroup> Start(int size, bool hasWires, int? diskMebibytes, CancellationToken cancellationToken)
     {
-        var group = new PostgresGroup(await PostgresServer.Start(cancellationToken), hasWires);
+        var group = new PostgresGroup(await PostgresServer.Start(cancellationToken), hasWires, diskMebibytes);
         try
         {
             for (var i = 0; i < size; i++)
@@ -53,6 +63,11 @@ public sealed class PostgresGroup : IAsyncDisposable
             $"--listen-peer-urls=http://127.0.0.1:{peerPort}",
             $"--initial-advertise-peer-urls=http://127.0.0.1:{Wire(_peerWires, peerPort)}");
         _servers.Add(server);
+        if (_diskMebibytes is { } mebibytes)
+        {
+            _disks.Add(SmallDisk.Over(server.Home, mebibytes));
+        }
+
         await server.StartAgain(cancellationToken);
         return server;
     }
@@ -62,6 +77,9 @@ public sealed class PostgresGroup : IAsyncDisposable
 
     /// <summary>Between the other servers and one, for what they say to it.</summary>
     public TcpProxy PeerWireOf(Server server) => _peerWires[_servers.IndexOf(server)];
+
+    /// <summary>What a server's data directory is on.</summary>
+    public SmallDisk DiskOf(Server server) => _disks[_servers.IndexOf(server)];
 
     /// <summary>The server that runs and leads by what the database says; null when none of them does.</summary>
     public async Task<Server?> Leader(CancellationToken cancellationToken)
@@ -89,6 +107,11 @@ public sealed class PostgresGroup : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var disk in _disks)
+        {
+            disk.Dispose();
+        }
+
         foreach (var server in _servers)
         {
             await server.DisposeAsync();

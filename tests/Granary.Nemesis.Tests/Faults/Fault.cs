@@ -51,6 +51,12 @@ internal enum Fault
     /// <summary>SIGKILL for one that follows, and it loses its data directory.</summary>
     FollowerWiped,
 
+    /// <summary>The leader's disk is full for a while, or nearly.</summary>
+    LeaderDiskFull,
+
+    /// <summary>The disk of one that follows is full for a while, or nearly.</summary>
+    FollowerDiskFull,
+
     /// <summary>Leadership is moved to one that follows.</summary>
     LeadershipMoved,
 

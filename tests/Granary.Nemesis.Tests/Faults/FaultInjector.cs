@@ -76,6 +76,12 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
                 await follower.Kill(cancellationToken);
                 Directory.Delete(follower.DataDirectory, recursive: true);
                 break;
+            case Fault.LeaderDiskFull:
+                await FillDisk(group.DiskOf(leader!), cancellationToken);
+                break;
+            case Fault.FollowerDiskFull:
+                await FillDisk(group.DiskOf(follower), cancellationToken);
+                break;
             case Fault.LeadershipMoved:
                 await Move(leader!, follower, cancellationToken);
                 break;
@@ -121,6 +127,14 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
         // What was lost in a silent wire is not sent again: its connections have to be seen to be dead.
         wire.Set(TcpProxy.Wire.Cut);
         wire.Set(TcpProxy.Wire.Whole);
+    }
+
+    private async Task FillDisk(SmallDisk disk, CancellationToken cancellationToken)
+    {
+        // To the last byte, or into what is kept free for deletions.
+        disk.Fill(random.Next(2) == 0 ? 0 : random.Next(128) << 20);
+        await While(cancellationToken);
+        disk.Free();
     }
 
     private static async Task Move(Server leader, Server follower, CancellationToken cancellationToken)

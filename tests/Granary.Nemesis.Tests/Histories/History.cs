@@ -1,9 +1,11 @@
+using System.Globalization;
+
 namespace Granary.Nemesis.Tests.Histories;
 
 /// <summary>What clients did and saw of one store, from its first revision to its last.</summary>
 /// <param name="Calls">Every call, in any order.</param>
-/// <param name="Log">Every event, as one watch from the first revision tells them at the end: the order of the writes.</param>
-/// <param name="Watchers">What those saw who watched meanwhile.</param>
+/// <param name="Log">Every event from the first revision on, as one who watched was told: the order of the writes.</param>
+/// <param name="Watchers">What those saw who watched meanwhile, and who watches at the end what is not compacted.</param>
 /// <param name="Final">The pairs at the end.</param>
 internal sealed record History(IReadOnlyList<Call> Calls, IReadOnlyList<Change> Log, IReadOnlyList<Watcher> Watchers, IReadOnlyList<Pair> Final);
 
@@ -32,14 +34,30 @@ internal abstract record Operation
 
     /// <param name="Key">Null reads all.</param>
     /// <param name="IsSerializable">Whether an old state will do.</param>
-    public sealed record Read(string? Key, bool IsSerializable = false) : Operation;
+    /// <param name="Revision">The state to be read, one that the client was told of; null: the newest.</param>
+    public sealed record Read(string? Key, bool IsSerializable = false, long? Revision = null) : Operation;
+
+    /// <summary>Nobody asks for what was before a revision any more.</summary>
+    public sealed record Compact(long Revision) : Operation;
+
+    /// <summary>Waits for a lock that only one has at a time. It is the oldest key below the name.</summary>
+    public sealed record Lock(string Name, long Lease) : Operation
+    {
+        /// <summary>The key of who waits, or has it.</summary>
+        public string Key => string.Create(CultureInfo.InvariantCulture, $"{Name}/{Lease:x}");
+    }
+
+    public sealed record Unlock(Lock Held) : Operation;
 
     /// <summary>Begins a lease, or renews it.</summary>
     public sealed record Renew(long Lease, TimeSpan Ttl) : Operation;
 }
 
 /// <param name="Revision">Of the header.</param>
-/// <param name="HasSucceeded">Of a write: its condition held. Of a deletion: there was a key. Of a renewal: the lease was there.</param>
+/// <param name="HasSucceeded">
+/// Of a write: its condition held. Of a deletion: there was a key. Of a renewal: the lease was there. Of a read or a compaction: its revision was not
+/// compacted; else there is no header.
+/// </param>
 /// <param name="Pairs">What was read.</param>
 internal sealed record Answer(long Revision, bool HasSucceeded, IReadOnlyList<Pair> Pairs)
 {

@@ -11,10 +11,14 @@ internal sealed class HistoryChecker
     private readonly List<string> _violations = [];
     private readonly Dictionary<string, Call> _writes = [];
 
+    // Who waits for a lock, or has it, has a key without a value.
+    private readonly HashSet<string> _lockKeys;
+
     private HistoryChecker(History history)
     {
         _history = history;
         _timeline = new Timeline(history.Log);
+        _lockKeys = [.. history.Calls.Select(static call => call.Operation).OfType<Operation.Lock>().Select(static wanted => wanted.Key)];
     }
 
     /// <summary>Every violation, in words; none when all is well.</summary>
@@ -25,6 +29,8 @@ internal sealed class HistoryChecker
         checker.CheckWrites();
         checker.CheckDeletions();
         checker.CheckReads();
+        checker.CheckCompactions();
+        checker.CheckLocks();
         checker.CheckRealTime();
         checker.CheckLeases();
         checker.CheckWatchers();
@@ -86,7 +92,7 @@ internal sealed class HistoryChecker
 
         foreach (var change in _history.Log)
         {
-            Require(change.Value is null || _writes.ContainsKey(change.Value), $"nobody has written {change}");
+            Require(change.Value is null || _writes.ContainsKey(change.Value) || (change.Value.Length == 0 && _lockKeys.Contains(change.Key)), $"nobody has written {change}");
         }
     }
 
@@ -115,7 +121,7 @@ internal sealed class HistoryChecker
 
         foreach (var change in _history.Log.Where(change => change.Value is null && !told.Contains((change.Key, change.Revision))))
         {
-            if (LeaseOf(change) == 0)
+            if (LeaseOf(change) == 0 && !_lockKeys.Contains(change.Key))
             {
                 unknown[change.Key] = unknown.GetValueOrDefault(change.Key) - 1;
                 Require(unknown[change.Key] >= 0, $"nobody has deleted {change}");
@@ -125,13 +131,61 @@ internal sealed class HistoryChecker
 
     private void CheckReads()
     {
-        foreach (var call in _history.Calls.Where(static call => call is { Operation: Operation.Read, Answer: not null }))
+        foreach (var call in _history.Calls.Where(static call => call is { Operation: Operation.Read, Answer.HasSucceeded: true }))
         {
             var read = (Operation.Read)call.Operation;
-            var revision = call.Answer!.Revision;
-            Require(revision <= _timeline.Last, $"a revision that never was: {call}");
+            Require(call.Answer!.Revision <= _timeline.Last, $"a revision that never was: {call}");
+            var revision = read.Revision ?? call.Answer.Revision;
             var expected = (read.Key is null ? _timeline.Pairs(revision) : _timeline.Pairs(revision, read.Key)).ToList();
             Require(expected.SequenceEqual(call.Answer.Pairs), $"not the state at its revision, which is {string.Join(", ", expected)}: {call}");
+        }
+    }
+
+    /// <summary>What was before a compaction is gone from then on, and nothing else is.</summary>
+    private void CheckCompactions()
+    {
+        var compactions = _history.Calls.Where(static call => call.Operation is Operation.Compact).ToList();
+        var begun = new HighestUntil(compactions.Select(static call => (call.Start, ((Operation.Compact)call.Operation).Revision)));
+        var done = new HighestUntil(compactions.Where(static call => call.Answer is { HasSucceeded: true }).Select(static call => (call.End, ((Operation.Compact)call.Operation).Revision)));
+        foreach (var call in _history.Calls.Where(static call => call is { Operation: Operation.Read { Revision: not null }, Answer: not null }))
+        {
+            var revision = ((Operation.Read)call.Operation).Revision!.Value;
+            Require(call.Answer!.HasSucceeded ? revision >= done.At(call.Start) : revision < begun.At(call.End), $"compacted, or not, against what was asked for: {call}");
+        }
+
+        foreach (var call in compactions.Where(static call => call.Answer is not null))
+        {
+            var revision = ((Operation.Compact)call.Operation).Revision;
+            Require(
+                call.Answer!.HasSucceeded
+                    ? revision > done.At(call.Start)
+                    : compactions.Any(other => !ReferenceEquals(other, call) && other.Start < call.End && ((Operation.Compact)other.Operation).Revision >= revision),
+                $"compacted twice, or refused as if it were: {call}");
+        }
+    }
+
+    /// <summary>A lock has one holder at most, from the answer until it is given back or its lease may have ended.</summary>
+    private void CheckLocks()
+    {
+        var unlocked = _history.Calls.Where(static call => call.Operation is Operation.Unlock)
+            .ToLookup(static call => ((Operation.Unlock)call.Operation).Held.Key, static call => call.Start);
+        var proved = _history.Calls.Where(static call => call is { Operation: Operation.Renew, Answer.HasSucceeded: true })
+            .ToLookup(static call => ((Operation.Renew)call.Operation).Lease, static call => (Proved: call.Start, Until: call.Start + ((Operation.Renew)call.Operation).Ttl));
+        foreach (var name in _history.Calls.Where(static call => call is { Operation: Operation.Lock, Answer: not null }).GroupBy(static call => ((Operation.Lock)call.Operation).Name))
+        {
+            Call? before = null;
+            var held = TimeSpan.Zero;
+            foreach (var call in name.OrderBy(static call => call.End))
+            {
+                var taken = (Operation.Lock)call.Operation;
+                Require(
+                    _timeline.Pairs(call.Answer!.Revision).Where(pair => pair.Key.StartsWith(taken.Name + "/", StringComparison.Ordinal)).MinBy(static pair => pair.ModRevision)?.Key == taken.Key,
+                    $"a lock was given to who was not the first: {call}");
+                Require(call.End >= held, $"a lock has two holders: {call}; the other, until {held}: {before}");
+                var end = unlocked[taken.Key].Where(start => start >= call.End).DefaultIfEmpty(TimeSpan.MaxValue).Min();
+                var until = proved[taken.Lease].Select(static renewal => renewal.Until).DefaultIfEmpty(TimeSpan.Zero).Max();
+                (before, held) = (call, end < until ? end : until);
+            }
         }
     }
 
@@ -143,7 +197,8 @@ internal sealed class HistoryChecker
         {
             var isEffective = call is { Operation: Operation.Write or Operation.Delete, Answer: null or { HasSucceeded: true } };
             var revision = call.Answer?.Revision ?? (call.Operation is Operation.Write write ? _timeline.RevisionOf(write.Value) : null);
-            if (revision is { } known && call.Operation is not (Operation.Renew or Operation.Read { IsSerializable: true }))
+            var hasNoHeader = call is { Operation: Operation.Read or Operation.Compact, Answer.HasSucceeded: false };
+            if (revision is { } known && !hasNoHeader && call.Operation is not (Operation.Renew or Operation.Read { IsSerializable: true }))
             {
                 placed.Add((call, known, isEffective));
             }

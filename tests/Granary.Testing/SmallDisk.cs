@@ -1,11 +1,11 @@
 using System.Runtime.InteropServices;
 
-namespace Granary.Cluster.Tests;
+namespace Granary.Testing;
 
 /// <summary>
 /// A small file system in memory, mounted over a directory that nobody uses yet. Others fill it and free it again. Takes root's rights.
 /// </summary>
-internal sealed class SmallDisk : IDisposable
+public sealed class SmallDisk : IDisposable
 {
     private const int Lazily = 2;
 
@@ -17,11 +17,12 @@ internal sealed class SmallDisk : IDisposable
 
     public long FreeBytes => new DriveInfo(_directory).AvailableFreeSpace;
 
+    /// <exception cref="InvalidOperationException">It could not be mounted.</exception>
     public static SmallDisk Over(string directory, int mebibytes)
     {
         if (Mount("tmpfs", directory, "tmpfs", 0, $"size={mebibytes}m") != 0)
         {
-            Assert.Fail($"no tmpfs could be mounted, which takes root's rights: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new InvalidOperationException($"no tmpfs could be mounted, which takes root's rights: {Marshal.GetLastPInvokeErrorMessage()}");
         }
 
         return new SmallDisk(directory);
@@ -49,7 +50,13 @@ internal sealed class SmallDisk : IDisposable
     public void Free() => File.Delete(Filler);
 
     // The server may still run in there.
-    public void Dispose() => Assert.Equal(0, Unmount(_directory, Lazily));
+    public void Dispose()
+    {
+        if (Unmount(_directory, Lazily) != 0)
+        {
+            throw new InvalidOperationException($"{_directory} could not be unmounted: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
 
     [DllImport("libc", EntryPoint = "mount", SetLastError = true)]
     private static extern int Mount(string source, string target, string type, ulong flags, string data);
