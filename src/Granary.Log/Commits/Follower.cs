@@ -20,9 +20,13 @@ public sealed partial class Follower(Replica replica, ILogger logger, Cancellati
     private readonly Lock _waiting = new();
     private readonly List<(Func<ReplicaState, bool> IsReached, TaskCompletionSource Reached)> _waiters = [];
     private Replaying? _replay;
+    private long _takenBytes;
 
     /// <summary>The last record that can be seen.</summary>
     public long AppliedIndex => replica.State.AppliedIndex;
+
+    /// <summary>Of all records that were taken.</summary>
+    public long TakenBytes => Interlocked.Read(ref _takenBytes);
 
     /// <summary>Begins to take records, behind those that the replica has.</summary>
     public void Begin()
@@ -67,6 +71,7 @@ public sealed partial class Follower(Replica replica, ILogger logger, Cancellati
             for (var i = (int)Math.Min(_replay.AppliedIndex + 1 - first, records.Count); i < records.Count; i++)
             {
                 _replay.Apply(first + i, records[i]);
+                Interlocked.Add(ref _takenBytes, records[i].Length);
             }
 
             _replay.Publish();
@@ -88,7 +93,11 @@ public sealed partial class Follower(Replica replica, ILogger logger, Cancellati
 
             try
             {
-                read(_replay.AppliedIndex, _replay.LeaderId, _replay.Apply);
+                read(_replay.AppliedIndex, _replay.LeaderId, (index, record) =>
+                {
+                    _replay.Apply(index, record);
+                    Interlocked.Add(ref _takenBytes, record.Length);
+                });
             }
             finally
             {

@@ -162,6 +162,23 @@ public sealed class PostgresTroubleTests : PostgresTest
     }
 
     [Fact]
+    public async Task Who_follows_makes_the_base_snapshots_and_who_leads_has_no_work_with_them()
+    {
+        const string flag = "--postgres-snapshot-bytes=500000";
+        const string made = "Made a base snapshot";
+        var leader = await Leader(flag);
+        var follower = await Follower(flag);
+        var value = new string('v', 100_000);
+        for (var i = 0; (long)(await Database.Execute("SELECT count(*) FROM granary.snapshot", Stop))! == 0; i++)
+        {
+            await Put(leader, $"k{i % 7}", $"{i}{value}");
+        }
+
+        await Eventually.Holds("the follower says so", () => Task.FromResult(follower.Log.Contains(made, StringComparison.Ordinal)), Generous, Stop);
+        Assert.DoesNotContain(made, leader.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Two_stores_in_one_database_know_nothing_of_each_other()
     {
         var one = await Leader();

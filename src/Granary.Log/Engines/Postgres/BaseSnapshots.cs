@@ -1,28 +1,38 @@
+using Granary.Protos;
 using Granary.Storage.Replicas;
 using Granary.Storage.Snapshots;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Granary.Log.Engines.Postgres;
 
-/// <summary>Makes base snapshots of a leader's replica beside the traffic, so that the log in the database does not grow for ever.</summary>
+/// <summary>
+/// Makes base snapshots of this process's replica beside the traffic, so that the log in the database does not grow for ever. One process at a
+/// time makes one; who leads does it only if nobody follows, or those who do have let too much time pass.
+/// </summary>
 internal sealed partial class BaseSnapshots : IDisposable
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LeaderPatience = TimeSpan.FromMinutes(2);
 
     private readonly PostgresDatabase _database;
-    private readonly PostgresRecordLog _log;
     private readonly Replica _replica;
+    private readonly ISnapshotDuty _duty;
     private readonly long _leastBytes;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _running;
 
-    public BaseSnapshots(PostgresDatabase database, PostgresRecordLog log, Replica replica, long leastBytes, ILogger logger)
+    // Bytes of the records behind the newest snapshot, when the database was last asked, and what had been seen of the log by then.
+    private (long Bytes, long Seen)? _behind;
+    private long? _dueSince;
+
+    public BaseSnapshots(PostgresDatabase database, Replica replica, ISnapshotDuty duty, long leastBytes, ILogger logger)
     {
         _database = database;
-        _log = log;
         _replica = replica;
+        _duty = duty;
         _leastBytes = leastBytes;
         _logger = logger;
         _running = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -37,21 +47,15 @@ internal sealed partial class BaseSnapshots : IDisposable
 
     private void Run()
     {
-        // What came before this process appended anything.
-        long? before = null;
-        long covered = 0;
         var wait = CheckInterval;
-        while (!_stopping.Token.WaitHandle.WaitOne(wait) && !_log.Lost.IsCancellationRequested)
+        while (!_stopping.Token.WaitHandle.WaitOne(wait))
         {
             wait = CheckInterval;
             try
             {
-                before ??= BytesBehind();
-                var appended = _log.AppendedBytes;
-                if (before + appended - covered >= Math.Max(_leastBytes, _replica.Store.SizeBytes / 2))
+                if (IsDue() && !IsLeftToOthers() && !MakeAlone())
                 {
-                    Make();
-                    (before, covered) = (0, appended);
+                    wait = RetryInterval;
                 }
             }
             catch (Exception) when (_stopping.IsCancellationRequested)
@@ -66,15 +70,60 @@ internal sealed partial class BaseSnapshots : IDisposable
         }
     }
 
-    private long BytesBehind()
+    private bool IsDue()
     {
-        using var connection = _database.Connect();
-        return PostgresSnapshots.BytesBehind(connection, _database, _stopping.Token);
+        if (_behind is null)
+        {
+            using var connection = _database.Connect();
+            Ask(connection);
+        }
+
+        var isDue = _behind!.Value.Bytes + _duty.SeenBytes - _behind.Value.Seen >= DueBytes;
+        _dueSince = isDue ? _dueSince ?? BootClock.Instance.GetTimestamp() : null;
+        return isDue;
     }
 
-    private void Make()
+    // A replica that is known to differ from the others is nobody's base.
+    private bool IsLeftToOthers() =>
+        (_duty.IsFollowed && BootClock.Instance.GetElapsedTime(_dueSince!.Value) < LeaderPatience)
+        || _replica.State.Alarms.Any(alarm => alarm.Alarm == AlarmType.Corrupt && alarm.MemberID == _duty.MemberId);
+
+    private long DueBytes => Math.Max(_leastBytes, _replica.Store.SizeBytes / 2);
+
+    /// <summary>Makes one if it is due still; false when another process is making one.</summary>
+    private bool MakeAlone()
     {
         using var connection = _database.Connect();
+        if (!PostgresSnapshots.TryBegin(connection, _database))
+        {
+            return false;
+        }
+
+        try
+        {
+            Ask(connection);
+            if (IsDue())
+            {
+                Make(connection);
+                Ask(connection);
+            }
+
+            return true;
+        }
+        finally
+        {
+            PostgresSnapshots.End(connection, _database);
+        }
+    }
+
+    private void Ask(NpgsqlConnection connection)
+    {
+        var seen = _duty.SeenBytes;
+        _behind = (PostgresSnapshots.BytesBehind(connection, _database, _stopping.Token), seen);
+    }
+
+    private void Make(NpgsqlConnection connection)
+    {
         using var snapshot = _replica.Store.Snapshot();
         var state = ReplicaCopy.StateOf(snapshot);
         if (PostgresSnapshots.Newest(connection, _database)?.Index >= state.AppliedIndex)

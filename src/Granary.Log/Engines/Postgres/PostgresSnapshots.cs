@@ -33,6 +33,18 @@ public static class PostgresSnapshots
         return (long)command.ExecuteScalarAsync(cancellationToken).GetAwaiter().GetResult()!;
     }
 
+    /// <summary>Has this connection be the only one that makes a snapshot, until it ends or <see cref="End"/> is called; false when another one does.</summary>
+    public static bool TryBegin(NpgsqlConnection connection, PostgresDatabase database) => Lock(connection, database, "pg_try_advisory_lock");
+
+    public static void End(NpgsqlConnection connection, PostgresDatabase database)
+    {
+        // A connection that is broken holds no lock.
+        if (connection.FullState == System.Data.ConnectionState.Open)
+        {
+            Lock(connection, database, "pg_advisory_unlock");
+        }
+    }
+
     /// <summary>The chunks of a snapshot, in order.</summary>
     /// <exception cref="PostgresUnusableException">Some are missing.</exception>
     public static IEnumerable<byte[]> Chunks(NpgsqlConnection connection, PostgresDatabase database, Snapshot snapshot)
@@ -103,5 +115,11 @@ public static class PostgresSnapshots
 
             return command.ExecuteNonQueryAsync(cancellationToken).GetAwaiter().GetResult();
         }
+    }
+
+    private static bool Lock(NpgsqlConnection connection, PostgresDatabase database, string function)
+    {
+        using var command = new NpgsqlCommand($"SELECT {function}(hashtextextended($1, 0))", connection) { Parameters = { new() { Value = database.Snapshots } } };
+        return (bool)command.ExecuteScalar()!;
     }
 }

@@ -11,12 +11,15 @@ namespace Granary.Log.Engines.Postgres;
 /// The log as one of several processes has it: it follows, or it leads, again and again. What only a leader can do is refused while another
 /// one leads.
 /// </summary>
-public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, IDisposable
+public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, ISnapshotDuty, IDisposable
 {
     // How long what is in flight may wait for the database when the process stops.
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan TidyingAtATime = TimeSpan.FromMilliseconds(10);
+
+    // Who takes records asks for more at once, and has an answer after a heartbeat at the latest.
+    private const int HeartbeatsOfFollower = 50;
 
     // How often it is looked whether this process is a member still, in looks at who leads.
     private const int LooksPerMemberCheck = 5;
@@ -35,6 +38,11 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     private Candidate? _candidate;
     private volatile CommitLog? _leading;
     private volatile PostgresRecordLog? _records;
+    private BaseSnapshots? _snapshots;
+
+    // In the terms of this process that are over.
+    private long _appendedBytes;
+    private long _readAt = long.MinValue;
     private volatile string? _failure;
 
     // Set to have this process give leadership up, for the member that is named.
@@ -100,6 +108,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         _candidate = candidate;
         _thread = new Thread(Run) { IsBackground = true, Name = "granary shared log", Priority = ThreadPriority.AboveNormal };
         _thread.Start();
+        _snapshots = new BaseSnapshots(_database, _replica, this, _options.SnapshotBytes, _loggers.CreateLogger<BaseSnapshots>());
     }
 
     public ValueTask Prove(CancellationToken cancellationToken) => Leading.Prove(cancellationToken);
@@ -165,9 +174,22 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     public ValueTask CaughtRevision(long revision, CancellationToken cancellationToken) =>
         new(_follower.Reached(state => state.Revision >= revision, cancellationToken));
 
-    public async ValueTask<byte[][]?> Read(long term, long after, CancellationToken cancellationToken) =>
-        _leader is { IsOwn: true } leader && leader.Term == term && _records is { } records
-            ? await records.Tail.Read(after, _options.HeartbeatInterval, cancellationToken) : null;
+    public async ValueTask<byte[][]?> Read(long term, long after, CancellationToken cancellationToken)
+    {
+        if (_leader is not { IsOwn: true } leader || leader.Term != term || _records is not { } records)
+        {
+            return null;
+        }
+
+        Interlocked.Exchange(ref _readAt, BootClock.Instance.GetTimestamp());
+        return await records.Tail.Read(after, _options.HeartbeatInterval, cancellationToken);
+    }
+
+    long ISnapshotDuty.SeenBytes => _follower.TakenBytes + Interlocked.Read(ref _appendedBytes) + (_records?.AppendedBytes ?? 0);
+
+    bool ISnapshotDuty.IsFollowed =>
+        _leader.IsOwn && Interlocked.Read(ref _readAt) is not long.MinValue and var readAt
+        && BootClock.Instance.GetElapsedTime(readAt) < HeartbeatsOfFollower * _options.HeartbeatInterval;
 
     public bool Take(Leader leader, long first, byte[][]? records)
     {
@@ -194,6 +216,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     public void Stop()
     {
         _stopping.Cancel();
+        Interlocked.Exchange(ref _snapshots, null)?.Dispose();
         _thread?.Join();
     }
 
@@ -319,22 +342,20 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
             _logOptions with { Leadership = (leadership.Term, (ulong)leadership.LeaderId, _candidate!.MemberId) },
             _loggers.CreateLogger<CommitLog>());
         isOpening.Dispose();
-        using (new BaseSnapshots(_database, records, _replica, _options.SnapshotBytes, _loggers.CreateLogger<BaseSnapshots>()))
+        BeginTerm(leadership, records, log);
+        try
         {
-            BeginTerm(leadership, records, log);
-            try
-            {
-                Task.WaitAny([log.Failed, _handOver.Task], _stopping.Token);
-                leadership.Successor = _handOver.Task.IsCompletedSuccessfully ? _handOver.Task.Result : 0;
-            }
-            catch (OperationCanceledException)
-            {
-                records.GiveUpAfter(StopPatience);
-            }
+            Task.WaitAny([log.Failed, _handOver.Task], _stopping.Token);
+            leadership.Successor = _handOver.Task.IsCompletedSuccessfully ? _handOver.Task.Result : 0;
+        }
+        catch (OperationCanceledException)
+        {
+            records.GiveUpAfter(StopPatience);
         }
 
         _leading = null;
         _records = null;
+        Interlocked.Add(ref _appendedBytes, records.AppendedBytes);
         log.Close();
         End(_leader);
         if (log.Failure is { } failure && !leadership.IsDeposed)
