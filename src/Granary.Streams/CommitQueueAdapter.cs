@@ -5,8 +5,12 @@ using Orleans.Streams;
 
 namespace Granary.Streams;
 
-/// <summary>The stream provider's one queue on this silo: the commits of its replica. It is read only; what is in it comes through the log.</summary>
-internal sealed class CommitQueueAdapter(string name, Replica replica, ILocalSiloDetails silo) : IQueueAdapterFactory, IQueueAdapter, IStreamQueueMapper
+/// <summary>A stream provider's one queue on this silo: the commits of its replica. It is read only; what is in it comes through the log.</summary>
+/// <param name="name">Of the provider.</param>
+/// <param name="replica">What is followed.</param>
+/// <param name="stream">The one stream of the queue.</param>
+/// <param name="begun">Until it completes nothing is read.</param>
+internal sealed class CommitQueueAdapter(string name, Replica replica, StreamId stream, Task begun) : IQueueAdapterFactory, IQueueAdapter, IStreamQueueMapper
 {
     private static readonly QueueId Queue = QueueId.GetQueueId("commits", 0, 0);
 
@@ -27,7 +31,7 @@ internal sealed class CommitQueueAdapter(string name, Replica replica, ILocalSil
     public Task<IStreamFailureHandler> GetDeliveryFailureHandler(QueueId queueId) =>
         Task.FromResult<IStreamFailureHandler>(new NoOpStreamDeliveryFailureHandler());
 
-    public IQueueAdapterReceiver CreateReceiver(QueueId queueId) => new CommitReceiver(replica, _cache, CommitStream.Of(silo.SiloAddress));
+    public IQueueAdapterReceiver CreateReceiver(QueueId queueId) => new CommitReceiver(replica, _cache, stream, begun);
 
     public Task QueueMessageBatchAsync<T>(
         StreamId streamId, IEnumerable<T> events, StreamSequenceToken? token, Dictionary<string, object>? requestContext) =>

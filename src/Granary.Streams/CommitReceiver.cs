@@ -5,7 +5,7 @@ using Orleans.Streams;
 namespace Granary.Streams;
 
 /// <summary>Tells the agent that there are new commits: waits for them inside the read, so that nothing is polled and nothing waits for a timer.</summary>
-internal sealed class CommitReceiver(Replica replica, CommitCache cache, StreamId streamId) : IQueueAdapterReceiver, IDisposable
+internal sealed class CommitReceiver(Replica replica, CommitCache cache, StreamId streamId, Task begun) : IQueueAdapterReceiver, IDisposable
 {
     // While nobody follows, the agent hears of commits only as often: it finds new subscribers when it hears of one.
     private static readonly TimeSpan UnfollowedInterval = TimeSpan.FromMilliseconds(25);
@@ -25,6 +25,7 @@ internal sealed class CommitReceiver(Replica replica, CommitCache cache, StreamI
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _shutdown.Token);
         try
         {
+            await begun.WaitAsync(either.Token);
             if (!cache.IsFollowed)
             {
                 await Task.Delay(UnfollowedInterval, either.Token);

@@ -14,9 +14,9 @@ using Orleans.Streams;
 namespace Granary.Grains.Watches;
 
 /// <summary>Runs this silo's <see cref="WatchHub"/>: feeds it with the stream of commits and with the requests of watch streams, one at a time.</summary>
-[Reentrant, KeepAlive, SiloPlacement, GrainDirectory(HomeDirectory.OfSilos)]
+[Reentrant, KeepAlive, SiloPlacement, GrainDirectory(HomeDirectory.OfSilos), ImplicitStreamSubscription(CommitStream.WatchNamespace)]
 internal sealed partial class WatchHubGrain(
-    Replica replica, ILeadership leadership, WatchStreams streams, HistoryHold hold, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
+    Replica replica, ILeadership leadership, WatchStreams streams, HistoryHold hold, WatchDemand demand, ILocalSiloDetails silo, ILogger<WatchHubGrain> logger)
     : Grain, IWatchHubGrain, IAsyncBatchObserver<Commit>
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
@@ -28,7 +28,6 @@ internal sealed partial class WatchHubGrain(
     private readonly WatchHub _hub = new(replica.State.Revision);
     private Task _catchUp = Task.CompletedTask;
     private bool _isDeactivated;
-    private bool _isSubscribed;
     private int _checksWithoutLeader;
 
     // What the store and the hub had got to at the last check.
@@ -37,9 +36,22 @@ internal sealed partial class WatchHubGrain(
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        await Subscribe();
+        var commits = this.GetStreamProvider(CommitStream.WatchProviderName).GetStream<Commit>(CommitStream.WatchesOf(silo.SiloAddress));
+        foreach (var subscription in await commits.GetAllSubscriptionHandles())
+        {
+            await subscription.ResumeAsync(this, new RevisionToken(_hub.Position + 1));
+        }
+
+        demand.Begin();
         NotePosition();
-        this.RegisterGrainTimer(Check, CheckInterval, CheckInterval);
+        this.RegisterGrainTimer(
+            _ =>
+            {
+                Check();
+                return Task.CompletedTask;
+            },
+            CheckInterval,
+            CheckInterval);
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -165,33 +177,8 @@ internal sealed partial class WatchHubGrain(
         }
     }
 
-    /// <summary>Follows the stream of commits. Who does so is noted in a grain that may be anybody's: when it cannot be reached it is tried again.</summary>
-    private async Task Subscribe()
+    private void Check()
     {
-        try
-        {
-            var commits = this.GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(silo.SiloAddress));
-            foreach (var left in await commits.GetAllSubscriptionHandles())
-            {
-                await left.UnsubscribeAsync();
-            }
-
-            await commits.SubscribeAsync(this, new RevisionToken(_hub.Position + 1));
-            _isSubscribed = true;
-        }
-        catch (Exception exception) when (exception is OrleansException or TimeoutException)
-        {
-            Log.StreamFailed(logger, exception);
-        }
-    }
-
-    private async Task Check(CancellationToken cancellationToken)
-    {
-        if (!_isSubscribed)
-        {
-            await Subscribe();
-        }
-
         CheckStream();
         CheckLeader();
     }

@@ -125,6 +125,28 @@ public sealed class PostgresFailoverTests : PostgresTest
     }
 
     [Fact]
+    public async Task A_watch_that_begins_while_others_are_dead_and_not_missed_yet_has_the_stream_of_its_own_server()
+    {
+        var (first, second, survivor) = (await Leader(), await Follower(), await Follower());
+        await Put(survivor, "a", "0");
+        await first.Kill(Stop);
+        await second.Kill(Stop);
+        using var watch = new Watch.WatchClient(survivor.Channel).Watch(cancellationToken: Stop);
+        await watch.RequestStream.WriteAsync(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("a") } }, Stop);
+        Assert.True(await watch.ResponseStream.MoveNext(Stop));
+        await Leads(survivor);
+        for (var i = 0; i < 20; i++)
+        {
+            var revision = await Put(survivor, "a", $"{i}");
+            Assert.True(await watch.ResponseStream.MoveNext(Stop));
+            Assert.Equal(revision, watch.ResponseStream.Current.Events.Single().Kv.ModRevision);
+        }
+
+        // What the stream does not bring comes from history, later, and with a complaint.
+        Assert.DoesNotContain("The stream of commits", survivor.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Leadership_moves_to_the_member_that_is_named_and_no_call_is_lost()
     {
         var first = await Leader();
