@@ -8,6 +8,10 @@ public interface IReplicaGrain : IGrainWithStringKey
     [Alias("AppliedIndex")]
     ValueTask<long> AppliedIndex(CancellationToken cancellationToken);
 
+    /// <summary>The member that this silo is, if it can lead: it has joined, is no learner, and its disk has room. Else 0.</summary>
+    [Alias("Successor")]
+    ValueTask<ulong> Successor(CancellationToken cancellationToken);
+
     /// <summary>A checksum of the pairs at a revision, which is waited for. Null when it is compacted, or the silo has not joined yet.</summary>
     [Alias("HashAt")]
     ValueTask<ReplicaHash?> HashAt(long revision, CancellationToken cancellationToken);

@@ -73,6 +73,7 @@ public static class GranaryGrainsExtensions
             services.AddHostedService<ReplicationWorker>();
             services.AddSingleton<ReplicaComparison>();
             services.AddHostedService<CorruptionCheck>();
+            services.AddHostedService<FullDiskHandover>();
         }
         else
         {

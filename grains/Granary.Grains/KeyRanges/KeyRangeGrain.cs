@@ -95,8 +95,7 @@ internal sealed class KeyRangeGrain : Grain, IKeyRangeGrain
 
     private async Task<IMessage> Submit(IMessage request, Caller caller, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
-        // What comes to nothing says something about now as well.
-        await _log.Prove(cancellationToken);
+        await _log.Admit(request, cancellationToken);
         _forwarded.MakeOnce();
         using var write = new PendingWrite(request, caller, sizeBytes, GrainTrace.Caller(), cancellationToken);
         _waiting.Enqueue(write);

@@ -81,7 +81,7 @@ internal sealed class KeyspaceGrain(
         IMessage request, Caller caller, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken, Counter<long>? answered = null)
     {
         var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
-        await log.Prove(cancellationToken);
+        await log.Admit(request, cancellationToken);
         forwarded.MakeOnce();
         using var write = new PendingWrite(request, caller, 0, GrainTrace.Caller(), cancellationToken);
         for (var refusals = 0; refusals < MaxRefusals; refusals++)

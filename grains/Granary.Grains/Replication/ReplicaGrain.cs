@@ -8,9 +8,11 @@ namespace Granary.Grains.Replication;
 
 /// <summary>Looks at this silo's replica.</summary>
 [Reentrant, SiloPlacement, GrainDirectory(HomeDirectory.OfSilos)]
-internal sealed class ReplicaGrain(Replica replica, ILeadership leadership) : Grain, IReplicaGrain
+internal sealed class ReplicaGrain(Replica replica, ILeadership leadership, ICommitLog log) : Grain, IReplicaGrain
 {
     public ValueTask<long> AppliedIndex(CancellationToken cancellationToken) => new(replica.State.AppliedIndex);
+
+    public ValueTask<ulong> Successor(CancellationToken cancellationToken) => new(leadership.IsLearner || log.Shortage is not null ? 0 : leadership.MemberId);
 
     public async ValueTask<ReplicaHash?> HashAt(long revision, CancellationToken cancellationToken)
     {

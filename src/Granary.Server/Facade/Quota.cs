@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Google.Protobuf.Collections;
-using Granary.Log.Commits;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
@@ -11,7 +10,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>Keeps the store below its quota: what would take it there raises the alarm, which then refuses all that takes space until it is disarmed.</summary>
 internal sealed partial class Quota(
-    Replica replica, ICommitLog log, Alarms alarms, Member member, ServerOptions options, TimeProvider time, ILogger<Quota> logger)
+    Replica replica, Alarms alarms, Member member, ServerOptions options, TimeProvider time, ILogger<Quota> logger)
 {
     // What a pair takes beside its key and value, and a lease as a whole.
     private const int PairBytes = 256;
@@ -37,12 +36,6 @@ internal sealed partial class Quota(
         if (cost == 0)
         {
             return default;
-        }
-
-        // The disk may be full before the quota is reached, by others' files as well. Deletions and compactions go on.
-        if (log.Shortage is not null)
-        {
-            return ValueTask.FromException(new EtcdException(EtcdError.NoSpace));
         }
 
         if (options.QuotaBackendBytes <= 0)
