@@ -16,7 +16,7 @@ public sealed partial class SettingsTests : IDisposable
         discovery-keepalive-timeout discovery-key discovery-password discovery-request-timeout discovery-token discovery-user
         distributed-tracing-address distributed-tracing-instance-id distributed-tracing-sampling-rate distributed-tracing-service-name
         downgrade-check-time enable-distributed-tracing experimental-backend-bbolt-freelist-type experimental-snapshot-catchup-entries
-        experimental-warning-unary-request-duration feature-gates force log-format log-output log-package-levels max-learners max-result-buffer
+        experimental-max-learners experimental-warning-unary-request-duration feature-gates force log-format log-output log-package-levels max-learners max-result-buffer
         max-retry-attempts memory-mlock next-cluster-version-compatible peer-election-timeout peer-heartbeat-interval
         peer-skip-client-san-verification retry-interval snapshot snapshot-catchup-entries v vv warning-apply-duration
         warning-unary-request-duration watch-progress-notify-interval
@@ -95,12 +95,25 @@ public sealed partial class SettingsTests : IDisposable
     [InlineData("force-new-cluster", "false")]
     [InlineData("proxy", "off")]
     [InlineData("enable-v2", "false")]
-    [InlineData("feature-gates", "StopGRPCServiceOnDefrag=true, InitialCorruptCheck=true,LeaseCheckpoint=false,PriorityRequest=true")]
     public void A_value_that_asks_for_nothing_of_the_kind_is_ignored_and_told_of(string name, string value)
     {
         foreach (var source in Enum.GetValues<Source>())
         {
             Assert.StartsWith(SourceOf(source, name), Assert.Single(Read(source, name, value).Warnings), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("StopGRPCServiceOnDefrag=true, InitialCorruptCheck=true,LeaseCheckpoint=false,PriorityRequest=true", true)]
+    [InlineData("InitialCorruptCheck=false", false)]
+    [InlineData("AllBeta=true", false)]
+    public void Features_are_switched_by_their_names_in_etcd(string value, bool isOn)
+    {
+        foreach (var source in Enum.GetValues<Source>())
+        {
+            var (options, warnings) = Read(source, "feature-gates", value);
+            Assert.Equal(isOn, options.InitialCorruptCheck);
+            Assert.Empty(warnings);
         }
     }
 

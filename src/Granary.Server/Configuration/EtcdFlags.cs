@@ -22,7 +22,7 @@ internal static class EtcdFlags
         "experimental-backend-bbolt-freelist-type", "bootstrap-defrag-threshold-megabytes", "experimental-bootstrap-defrag-threshold-megabytes",
 
         // How members elect, talk to and check each other.
-        "raft-read-timeout", "raft-write-timeout", "initial-cluster-token", "max-learners",
+        "raft-read-timeout", "raft-write-timeout", "initial-cluster-token",
         "compact-hash-check-time", "experimental-compact-hash-check-time",
         "downgrade-check-time", "experimental-downgrade-check-time", "snapshot-catchup-entries", "experimental-snapshot-catchup-entries",
 
@@ -80,7 +80,6 @@ internal static class EtcdFlags
 
         Switch("experimental-enable-lease-checkpoint", Checkpoints),
         Switch("experimental-enable-lease-checkpoint-persist", Checkpoints),
-        new("feature-gates", Gates),
 
         Section("discovery-config", Discovery),
         new("socket-options", IsInFilesOnly: true),
@@ -108,7 +107,9 @@ internal static class EtcdFlags
               "Name this one only, or leave it out";
     }
 
-    private static string? Gates(string value)
+    /// <summary>What is switched on and off by a list of etcd's features.</summary>
+    /// <exception cref="FormatException">One of them asks for another system, or is none.</exception>
+    public static ServerOptions WithFeatures(ServerOptions options, string value)
     {
         foreach (var gate in FlagValues.List(value).Select(static gate => gate.Split('=', 2)))
         {
@@ -116,15 +117,18 @@ internal static class EtcdFlags
             switch (gate[0].Trim())
             {
                 case "LeaseCheckpoint" or "LeaseCheckpointPersist" or "AllAlpha" when isOn:
-                    return $"{gate[0].Trim()} {Checkpoints}";
-                case "LeaseCheckpoint" or "LeaseCheckpointPersist" or "AllAlpha" or "AllBeta" or "StopGRPCServiceOnDefrag" or "InitialCorruptCheck":
+                    throw new FormatException($"{gate[0].Trim()} {Checkpoints}");
+                case "InitialCorruptCheck":
+                    options = options with { InitialCorruptCheck = isOn };
+                    continue;
+                case "LeaseCheckpoint" or "LeaseCheckpointPersist" or "AllAlpha" or "AllBeta" or "StopGRPCServiceOnDefrag":
                 case "CompactHashCheck" or "TxnModeWriteWithSharedBuffer" or "SetMemberLocalAddr" or "FastLeaseKeepAlive" or "PriorityRequest":
                     continue;
                 default:
-                    return $"there is no feature \"{gate[0].Trim()}\" in etcd 3.6 or 3.7: leave it out";
+                    throw new FormatException($"there is no feature \"{gate[0].Trim()}\" in etcd 3.6 or 3.7: leave it out");
             }
         }
 
-        return null;
+        return options;
     }
 }

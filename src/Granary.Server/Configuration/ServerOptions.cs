@@ -100,6 +100,9 @@ internal sealed record ServerOptions
     /// <summary>Whether the replica is compared with those of the other silos before anything is served.</summary>
     public bool InitialCorruptCheck { get; init; }
 
+    /// <summary>How many members may be learners at once.</summary>
+    public int MaxLearners { get; init; } = 1;
+
     /// <summary>How often a watcher that wants to be told of progress is told, when it has had no events.</summary>
     public TimeSpan WatchProgressNotifyInterval { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -42,7 +42,7 @@ internal sealed class Members(Replica replica, Member member, ServerOptions opti
 
     /// <summary>Adds a member that is yet to be started, with one of its peer URLs.</summary>
     /// <exception cref="EtcdException">Another one has one of the URLs, there are too many learners, or the database cannot be reached.</exception>
-    public async Task<Protos.Member> Add(IReadOnlyList<string> urls, bool isLearner) => AsEtcd(await Do(connection => PostgresMembers.Add(connection, database!, urls, isLearner)));
+    public async Task<Protos.Member> Add(IReadOnlyList<string> urls, bool isLearner) => AsEtcd(await Do(connection => PostgresMembers.Add(connection, database!, urls, isLearner ? options.MaxLearners : null)));
 
     /// <summary>Has others reach a member by other URLs.</summary>
     /// <exception cref="EtcdException">There is no such member, another one has one of the URLs, or the database cannot be reached.</exception>

@@ -30,6 +30,19 @@ public sealed class PostgresMemberTests : PostgresTest
     }
 
     [Fact]
+    public async Task There_are_as_many_learners_as_the_flag_says()
+    {
+        var first = await Leader("--max-learners=2");
+        for (var i = 1; i <= 2; i++)
+        {
+            await Cluster(first).MemberAddAsync(new MemberAddRequest { PeerURLs = { $"http://127.0.0.1:{i}" }, IsLearner = true }, cancellationToken: Stop);
+        }
+
+        await IsRefused(EtcdErrors.TooManyLearners, Cluster(first).MemberAddAsync(new MemberAddRequest { PeerURLs = { "http://127.0.0.1:3" }, IsLearner = true }, cancellationToken: Stop));
+        await Cluster(first).MemberAddAsync(new MemberAddRequest { PeerURLs = { "http://127.0.0.1:3" } }, cancellationToken: Stop);
+    }
+
+    [Fact]
     public async Task A_learner_serves_what_needs_no_leader_and_leads_when_it_is_promoted_and_not_before()
     {
         var first = await Leader();

@@ -58,17 +58,20 @@ public static class PostgresMembers
     }
 
     /// <summary>Adds a member that is yet to be started.</summary>
+    /// <param name="connection">To the database.</param>
+    /// <param name="database">Has the tables.</param>
+    /// <param name="urls">By which others reach it.</param>
+    /// <param name="maxLearners">How many learners there may be if it is one; null if it is none.</param>
     /// <returns>The member.</returns>
-    /// <exception cref="EtcdException">Another one has one of its URLs, or is a learner as well.</exception>
-    public static PostgresMember Add(NpgsqlConnection connection, PostgresDatabase database, IReadOnlyList<string> urls, bool isLearner) =>
+    /// <exception cref="EtcdException">Another one has one of its URLs, or there are as many learners already.</exception>
+    public static PostgresMember Add(NpgsqlConnection connection, PostgresDatabase database, IReadOnlyList<string> urls, int? maxLearners) =>
         Change(connection, database, members =>
         {
             EtcdException.ThrowIf(AreTaken(members, 0, urls) ? EtcdError.PeerUrlExists : null);
-            // One at a time, as many as etcd takes by default.
-            EtcdException.ThrowIf(isLearner && members.Any(static member => member.IsLearner) ? EtcdError.TooManyLearners : null);
+            EtcdException.ThrowIf(members.Count(static member => member.IsLearner) >= maxLearners ? EtcdError.TooManyLearners : null);
             return new NpgsqlCommand($"INSERT INTO {database.Members} ({Columns}) VALUES ($1, '', $2, ARRAY[]::text[], '', '', $3) RETURNING {Columns}", connection)
             {
-                Parameters = { new() { Value = (long)CommitLog.NewId() }, new() { Value = urls.ToArray() }, new() { Value = isLearner } },
+                Parameters = { new() { Value = (long)CommitLog.NewId() }, new() { Value = urls.ToArray() }, new() { Value = maxLearners is not null } },
             };
         });
 
