@@ -11,33 +11,37 @@ namespace Granary.Grains.Watches;
 /// Decides who gets which event: goes through each commit that the stream delivers, finds its watchers, offers it to their outlets.
 /// A watcher that is behind is caught up by passes over history and joins the live group at an exact revision. One caller at a time.
 /// </summary>
-/// <param name="position">The last revision that counts as delivered.</param>
-/// <param name="changesPerPass">How many changes one pass over history looks at.</param>
-internal sealed class WatchHub(long position, int changesPerPass = 8192)
+internal sealed class WatchHub
 {
-    private const long NoWatcher = -1;
 
     private static readonly ByteString EmptyKeyMeans = ByteString.CopyFrom(0);
 
     private readonly Dictionary<long, WatchStream> _streams = [];
 
-    // The live group: watchers by what they watch.
-    private readonly KeyRangeIndex<List<Watcher>> _synced = new();
+    private readonly LiveGroup _live;
 
     // Watchers that are behind and have room, in the order in which they take part in passes.
     private readonly Queue<Watcher> _behind = new();
 
-    // Progress that was asked for when the store was ahead of the stream: told as soon as the stream gets there.
-    private readonly List<DueProgress> _due = [];
-
-    private readonly List<List<Watcher>> _matches = [];
-    private readonly List<Watcher> _touched = [];
+    private readonly ProgressReports _progress;
 
     // Those behind since a commit was too large to be delivered, or was not delivered.
     private readonly HashSet<Watcher> _owed = [];
 
+    private readonly int _changesPerPass;
+
+    /// <param name="position">The last revision that counts as delivered.</param>
+    /// <param name="changesPerPass">How many changes one pass over history looks at.</param>
+    public WatchHub(long position, int changesPerPass = 8192)
+    {
+        Position = position;
+        _changesPerPass = changesPerPass;
+        _live = new LiveGroup(FallBehind);
+        _progress = new ProgressReports(_streams);
+    }
+
     /// <summary>The last revision that was delivered to all who are in the live group.</summary>
-    public long Position { get; private set; } = position;
+    public long Position { get; private set; }
 
     /// <summary>Creates a watcher. It starts behind <paramref name="storeRevision"/> unless the request names a revision.</summary>
     public void Create(long number, WatchOutlet outlet, WatchCreateRequest request, long storeRevision)
@@ -55,7 +59,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             return;
         }
 
-        Reply(stream, new WatchResponse { WatchId = id!.Value, Created = true }, storeRevision);
+        stream.Reply(new WatchResponse { WatchId = id!.Value, Created = true }, storeRevision);
         var watcher = new Watcher(stream, id.Value, keys, request, request.StartRevision == 0 ? storeRevision + 1 : request.StartRevision);
         stream.Watchers.Add(watcher.Id, watcher);
         WatchMetrics.Watchers.Add(1);
@@ -90,10 +94,10 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     }
 
     /// <summary>Tells the progress of a whole stream, once the live group has got to <paramref name="storeRevision"/>.</summary>
-    public void RequestProgress(long number, long storeRevision) => Tell(new DueProgress(number, storeRevision, OfStream: true));
+    public void RequestProgress(long number, long storeRevision) => _progress.Tell(number, storeRevision, ofStream: true, Position);
 
     /// <summary>Tells the progress of the stream's watchers that want it and were quiet, once the live group has got to <paramref name="storeRevision"/>.</summary>
-    public void NotifyProgress(long number, long storeRevision) => Tell(new DueProgress(number, storeRevision, OfStream: false));
+    public void NotifyProgress(long number, long storeRevision) => _progress.Tell(number, storeRevision, ofStream: false, Position);
 
     /// <summary>The stream's outlet has room again: those that waited for it take part in passes again.</summary>
     public void Resume(long number)
@@ -122,17 +126,13 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         {
             Owe(commit.Revision, ranges);
         }
-        else if (commit.Events.Count == 1)
-        {
-            DeliverOne(commit);
-        }
         else
         {
-            DeliverMany(commit);
+            _live.Deliver(commit);
         }
 
         Position = commit.Revision;
-        TellDue();
+        _progress.TellDue(Position);
     }
 
     /// <summary>The stream delivers nothing although there is something: all who watch are caught up from history instead.</summary>
@@ -141,13 +141,13 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         WatchMetrics.Gaps.Add(storeRevision - Position);
         LeaveGapTo(storeRevision + 1);
         Position = storeRevision;
-        TellDue();
+        _progress.TellDue(Position);
     }
 
     /// <summary>The next pass over history, or null when nobody is behind who has room.</summary>
     public CatchUpPass? NextPass()
     {
-        var pass = new CatchUpPass(changesPerPass);
+        var pass = new CatchUpPass(_changesPerPass);
 
         // Whoever is too far ahead of the first one, or behind it, takes part in a later pass.
         for (var looked = _behind.Count; looked > 0 && !pass.IsFull; looked--)
@@ -242,13 +242,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     }
 
     private static void Refuse(WatchStream stream, string reason, long storeRevision) =>
-        Reply(stream, new WatchResponse { WatchId = NoWatcher, Created = true, Canceled = true, CancelReason = reason }, storeRevision);
-
-    private static void Reply(WatchStream stream, WatchResponse response, long revision)
-    {
-        response.Header = new ResponseHeader { Revision = revision };
-        stream.Outlet.Add(new OutgoingResponse(response, EventSize.OfReply));
-    }
+        stream.Reply(new WatchResponse { WatchId = WatchStream.NoWatcher, Created = true, Canceled = true, CancelReason = reason }, storeRevision);
 
     /// <summary>Puts a watcher into the live group if that goes on where it is, else into the queue for passes over history.</summary>
     private void JoinOrWait(Watcher watcher)
@@ -269,7 +263,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     {
         if (watcher.State == WatcherState.Synced)
         {
-            Leave(watcher);
+            _live.Leave(watcher);
         }
 
         Count(watcher, -1);
@@ -277,7 +271,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         Count(watcher, 1);
         if (state == WatcherState.Synced)
         {
-            Join(watcher);
+            _live.Join(watcher);
         }
 
         if (watcher.IsOwed && state is WatcherState.Synced or WatcherState.Gone)
@@ -309,28 +303,6 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         }
     }
 
-    private void Join(Watcher watcher)
-    {
-        var group = _synced.GetOrAdd(watcher.Keys, static () => new List<Watcher>(1));
-        watcher.Group = group;
-        watcher.Slot = group.Count;
-        group.Add(watcher);
-    }
-
-    private void Leave(Watcher watcher)
-    {
-        var group = watcher.Group!;
-        var last = group[^1];
-        group[watcher.Slot] = last;
-        last.Slot = watcher.Slot;
-        group.RemoveAt(group.Count - 1);
-        watcher.Group = null;
-        if (group.Count == 0)
-        {
-            _synced.Remove(watcher.Keys);
-        }
-    }
-
     /// <summary>A watcher goes, and its client is told of it, if that is still there.</summary>
     private void Drop(Watcher watcher, WatchResponse? reply = null, long revision = 0)
     {
@@ -338,7 +310,7 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
         watcher.Stream.Watchers.Remove(watcher.Id);
         if (reply is not null)
         {
-            Reply(watcher.Stream, reply, revision);
+            watcher.Stream.Reply(reply, revision);
         }
 
         if (watcher.IsInFragments)
@@ -380,17 +352,10 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
     /// <summary>A commit is too large to be delivered: who watches one of its ranges reads it from history, in pieces.</summary>
     private void Owe(long revision, IReadOnlyList<CommitRange> ranges)
     {
-        foreach (var range in ranges)
-        {
-            _synced.FindOverlapping(new KeyRange(range.Key, range.RangeEnd), _matches);
-        }
-
-        foreach (var watcher in _matches.SelectMany(static group => group).Where(watcher => watcher.Next <= revision).Distinct().ToList())
+        foreach (var watcher in _live.Watching(ranges, revision))
         {
             Owe(watcher, revision);
         }
-
-        _matches.Clear();
     }
 
     /// <summary>A watcher leaves the live group, not for lack of room at its client: so it is owed what comes next.</summary>
@@ -416,154 +381,4 @@ internal sealed class WatchHub(long position, int changesPerPass = 8192)
             }
         }
     }
-
-    private void DeliverOne(Commit commit)
-    {
-        var full = commit.Events[0];
-        Event? bare = null;
-        _synced.FindContaining(full.Kv.Key, _matches);
-        foreach (var group in _matches)
-        {
-            // From the end, since who falls behind is replaced by the last one.
-            for (var i = group.Count - 1; i >= 0; i--)
-            {
-                var watcher = group[i];
-                if (commit.Revision >= watcher.Next && watcher.Wants(full.Type))
-                {
-                    var @event = watcher.PrevKv ? full : bare ??= BareEvent.Of(full);
-                    var response = new WatchResponse();
-                    response.Events.Add(@event);
-                    Offer(watcher, commit, response, EventSize.OfReply + EventSize.Of(@event));
-                }
-            }
-        }
-
-        _matches.Clear();
-    }
-
-    private void DeliverMany(Commit commit)
-    {
-        foreach (var full in commit.Events)
-        {
-            Event? bare = null;
-            _synced.FindContaining(full.Kv.Key, _matches);
-            foreach (var group in _matches)
-            {
-                foreach (var watcher in group)
-                {
-                    if (commit.Revision >= watcher.Next && watcher.Wants(full.Type))
-                    {
-                        if (watcher.Collected is null)
-                        {
-                            watcher.Collected = [];
-                            _touched.Add(watcher);
-                        }
-
-                        watcher.Collected.Add(watcher.PrevKv ? full : bare ??= BareEvent.Of(full));
-                    }
-                }
-            }
-
-            _matches.Clear();
-        }
-
-        foreach (var watcher in _touched)
-        {
-            var response = new WatchResponse();
-            var size = EventSize.OfReply;
-            foreach (var @event in watcher.Collected!)
-            {
-                response.Events.Add(@event);
-                size += EventSize.Of(@event);
-            }
-
-            watcher.Collected = null;
-            Offer(watcher, commit, response, size);
-        }
-
-        _touched.Clear();
-    }
-
-    private void Offer(Watcher watcher, Commit commit, WatchResponse response, int size)
-    {
-        response.WatchId = watcher.Id;
-        response.Header = new ResponseHeader { Revision = commit.Revision };
-        if (watcher.Stream.Outlet.TryOffer(new OutgoingResponse(response, size, watcher.MayFragment, commit.TraceParent)))
-        {
-            watcher.IsQuiet = false;
-            WatchMetrics.Events.Add(response.Events.Count);
-        }
-        else
-        {
-            FallBehind(watcher, commit.Revision);
-        }
-    }
-
-    private void Tell(DueProgress progress)
-    {
-        if (!TryTell(progress))
-        {
-            _due.Add(progress);
-        }
-    }
-
-    private void TellDue()
-    {
-        for (var i = 0; i < _due.Count;)
-        {
-            if (TryTell(_due[i]))
-            {
-                _due.RemoveAt(i);
-            }
-            else
-            {
-                i++;
-            }
-        }
-    }
-
-    private bool TryTell(DueProgress progress)
-    {
-        if (Position < progress.Revision)
-        {
-            return false;
-        }
-
-        if (!_streams.TryGetValue(progress.Stream, out var stream))
-        {
-            return true;
-        }
-
-        if (progress.OfStream)
-        {
-            if (stream.Watchers.Count > 0 && stream.Behind == 0 && stream.Watchers.Values.All(watcher => watcher.StartRevision <= Position))
-            {
-                Reply(stream, new WatchResponse { WatchId = NoWatcher }, Position);
-            }
-
-            return true;
-        }
-
-        foreach (var watcher in stream.Watchers.Values)
-        {
-            if (!watcher.WantsProgress)
-            {
-                continue;
-            }
-
-            if (watcher.IsQuiet && watcher.State == WatcherState.Synced && watcher.StartRevision <= Position)
-            {
-                Reply(stream, new WatchResponse { WatchId = watcher.Id }, Position);
-            }
-
-            watcher.IsQuiet = true;
-        }
-
-        return true;
-    }
-
-    /// <param name="Stream">The stream whose progress it is.</param>
-    /// <param name="Revision">The revision that the live group must have got to.</param>
-    /// <param name="OfStream">Whether it was asked for, and is of all watchers together.</param>
-    private readonly record struct DueProgress(long Stream, long Revision, bool OfStream);
 }

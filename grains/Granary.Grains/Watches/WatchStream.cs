@@ -1,8 +1,13 @@
+using Granary.Protos;
+
 namespace Granary.Grains.Watches;
 
 /// <summary>The watchers of one rpc. Ids are given from 0 on and never twice, unless the client chose them.</summary>
 internal sealed class WatchStream(WatchOutlet outlet)
 {
+    /// <summary>The id in a response that is about no watcher, or about all.</summary>
+    public const long NoWatcher = -1;
+
     private long _nextId;
 
     public WatchOutlet Outlet => outlet;
@@ -26,5 +31,12 @@ internal sealed class WatchStream(WatchOutlet outlet)
         }
 
         return _nextId++;
+    }
+
+    /// <summary>Tells the client something that is no event, and has room always.</summary>
+    public void Reply(WatchResponse response, long revision)
+    {
+        response.Header = new ResponseHeader { Revision = revision };
+        Outlet.Add(new OutgoingResponse(response, EventSize.OfReply));
     }
 }
