@@ -51,7 +51,7 @@ internal sealed class CommitCache(Replica replica) : IQueueAdapterCache, IQueueC
         private readonly StreamId _streamId;
         private long _next;
 
-        // The agent may step over the commit of the token, as delivered already: it must be alone in its container.
+        // The agent may step over what comes first, as delivered already: that must be the commit of the token and no other.
         private bool _isFirst;
         private CommitContainer? _current;
         private bool _disposed;
@@ -86,9 +86,16 @@ internal sealed class CommitCache(Replica replica) : IQueueAdapterCache, IQueueC
                 return false;
             }
 
+            if (_isFirst && commits[0].Revision != _next)
+            {
+                // The revision that a store begins with has none.
+                commits = [];
+            }
+
+            var last = commits.Length > 0 ? commits[^1].Revision : _next;
             _isFirst = false;
-            _next = commits[^1].Revision + 1;
-            _current = new CommitContainer(_streamId, commits[^1].Revision, commits);
+            _next = last + 1;
+            _current = new CommitContainer(_streamId, last, commits);
             return true;
         }
 

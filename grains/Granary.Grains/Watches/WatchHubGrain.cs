@@ -39,7 +39,8 @@ internal sealed partial class WatchHubGrain(
         var commits = this.GetStreamProvider(CommitStream.WatchProviderName).GetStream<Commit>(CommitStream.WatchesOf(silo.SiloAddress));
         foreach (var subscription in await commits.GetAllSubscriptionHandles())
         {
-            await subscription.ResumeAsync(this, new RevisionToken(_hub.Position + 1));
+            // The commit of the token may come or not: it counts as delivered.
+            await subscription.ResumeAsync(this, new RevisionToken(_hub.Position));
         }
 
         demand.Begin();

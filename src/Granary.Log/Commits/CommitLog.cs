@@ -156,6 +156,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _records.Flush();
         _replica.Apply(index, term);
         _replica.Publish();
+        _records.Shown();
         if (state.ClusterId == 0)
         {
             // From now on the store knows that there was a log: should that ever be gone, it is missed.
@@ -313,6 +314,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
             _replica.Publish(span?.Context ?? default);
         }
+
+        _records.Shown();
 
         CommitLogMetrics.Apply.Record(Stopwatch.GetElapsedTime(flushed).TotalSeconds);
         if (Stopwatch.GetElapsedTime(begin) > Slow)

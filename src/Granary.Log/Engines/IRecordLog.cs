@@ -36,6 +36,11 @@ public interface IRecordLog : IDisposable
     /// <exception cref="LogFailedException">Final: they may or may not be durable, and nothing can be appended any more.</exception>
     void Flush();
 
+    /// <summary>Says that what was flushed can be seen in this process: from now on others may show it too.</summary>
+    void Shown()
+    {
+    }
+
     /// <summary>Says that records up to this index will never be read again. Any thread may call it.</summary>
     void Recycle(long throughIndex);
 

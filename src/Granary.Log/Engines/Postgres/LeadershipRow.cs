@@ -14,10 +14,17 @@ namespace Granary.Log.Engines.Postgres;
 /// <param name="IsReleased">Whether its holder has given it up.</param>
 /// <param name="Successor">The member that is to take over from a holder who has given it up; 0 for any.</param>
 /// <param name="LastIndex">The last record of the log.</param>
+/// <param name="ShownIndex">The last record that its holder is known to show.</param>
 public sealed record LeadershipRow(
-    long Term, long LeaderId, string Holder, ulong MemberId, string Silo, long Beats, TimeSpan LeaseTime, bool IsReleased, ulong Successor, long LastIndex)
+    long Term, long LeaderId, string Holder, ulong MemberId, string Silo, long Beats, TimeSpan LeaseTime, bool IsReleased, ulong Successor, long LastIndex, long ShownIndex)
 {
-    private const string Columns = "term, leader_id, holder, member_id, silo, beats, lease_milliseconds, is_released, successor, last_index";
+    private const string Columns = "term, leader_id, holder, member_id, silo, beats, lease_milliseconds, is_released, successor, last_index, shown_index";
+
+    /// <summary>
+    /// The last record that may be shown by those who follow. None that the leader may not show yet: who has seen it would find it gone there.
+    /// Whoever has given leadership up shows nothing as the newest any more.
+    /// </summary>
+    public long LastToShow => IsReleased ? LastIndex : ShownIndex;
 
     internal static LeadershipRow Read(NpgsqlConnection connection, PostgresDatabase database)
     {
@@ -61,7 +68,8 @@ public sealed record LeadershipRow(
                 TimeSpan.FromMilliseconds(reader.GetInt64(6)),
                 reader.GetBoolean(7),
                 (ulong)reader.GetInt64(8),
-                reader.GetInt64(9))
+                reader.GetInt64(9),
+                reader.GetInt64(10))
             : null;
     }
 }

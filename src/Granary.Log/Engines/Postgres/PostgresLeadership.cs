@@ -25,10 +25,12 @@ public sealed partial class PostgresLeadership : IDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _lost = new();
     private readonly ManualResetEventSlim _stopping = new();
+    private readonly ManualResetEventSlim _isBeatDue = new();
     private readonly Thread _thread;
     private readonly Lock _lock = new();
     private TaskCompletionSource _nextProof = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _provedUntil;
+    private long _shownIndex;
     private volatile string? _lostReason;
     private volatile bool _isDeposed;
     private bool _isDisposed;
@@ -180,6 +182,16 @@ public sealed partial class PostgresLeadership : IDisposable
         waiting.TrySetResult();
     }
 
+    /// <summary>This process shows the records up to one. The first ones of a term are told at once: all who follow wait for them.</summary>
+    public void Shown(long index)
+    {
+        var isFirst = Interlocked.Exchange(ref _shownIndex, index) <= LastIndex;
+        if (isFirst)
+        {
+            _isBeatDue.Set();
+        }
+    }
+
     /// <summary>Another process leads.</summary>
     public void Depose(string reason)
     {
@@ -233,6 +245,7 @@ public sealed partial class PostgresLeadership : IDisposable
 
         _lost.Dispose();
         _stopping.Dispose();
+        _isBeatDue.Dispose();
     }
 
     private async ValueTask AwaitProof(CancellationToken cancellationToken)
@@ -274,6 +287,8 @@ public sealed partial class PostgresLeadership : IDisposable
                 }
 
                 var sentAt = _clock.GetTimestamp();
+                _isBeatDue.Reset();
+                command.Parameters[2].Value = Interlocked.Read(ref _shownIndex);
                 if (_database.Kept(connection, command.CommandTimeout, command.ExecuteNonQuery) == 0)
                 {
                     Depose("another process leads");
@@ -303,7 +318,7 @@ public sealed partial class PostgresLeadership : IDisposable
                 break;
             }
 
-            _stopping.Wait(_options.HeartbeatInterval);
+            WaitHandle.WaitAny([_stopping.WaitHandle, _isBeatDue.WaitHandle], _options.HeartbeatInterval);
         }
 
         connection?.Dispose();
@@ -311,9 +326,9 @@ public sealed partial class PostgresLeadership : IDisposable
 
     /// <summary>Changes the row if this process still leads, and nothing else: no row is changed if it does not, or is no member any more.</summary>
     internal NpgsqlCommand SignOfLife(NpgsqlConnection connection) =>
-        new($"UPDATE {_database.Leadership} SET beats = beats + 1 WHERE term = $1 AND leader_id = $2 AND {_database.HasMember}", connection)
+        new($"UPDATE {_database.Leadership} SET beats = beats + 1, shown_index = greatest(shown_index, $3) WHERE term = $1 AND leader_id = $2 AND {_database.HasMember}", connection)
         {
-            Parameters = { new() { Value = Term }, new() { Value = LeaderId } },
+            Parameters = { new() { Value = Term }, new() { Value = LeaderId }, new() { Value = Interlocked.Read(ref _shownIndex) } },
         };
 
     private static partial class Log

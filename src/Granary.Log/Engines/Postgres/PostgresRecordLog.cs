@@ -26,6 +26,9 @@ public sealed partial class PostgresRecordLog : IRecordLog
     private readonly ILogger _logger;
     private readonly ArrayBufferWriter<byte> _record = new();
     private readonly List<byte[]> _staged = [];
+
+    // Behind those that are shown here: nobody else may show them either.
+    private readonly List<byte[]> _durable = [];
     private readonly CancellationTokenSource _givenUp = new();
     private NpgsqlConnection? _connection;
     private NpgsqlCommand? _append;
@@ -91,7 +94,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
             {
                 if (TryAppend(isUnknown, timeout))
                 {
-                    Tail.Add(_lastIndex + 1, _staged);
+                    _durable.AddRange(_staged);
                     _lastIndex += _staged.Count;
                     Interlocked.Add(ref _appendedBytes, bytes);
                     _staged.Clear();
@@ -115,6 +118,16 @@ public sealed partial class PostgresRecordLog : IRecordLog
             {
                 throw new LogFailedException(_database.Place, exception);
             }
+        }
+    }
+
+    public void Shown()
+    {
+        if (_durable.Count > 0)
+        {
+            Tail.Add(_lastIndex - _durable.Count + 1, _durable);
+            _durable.Clear();
+            _leadership.Shown(_lastIndex);
         }
     }
 
@@ -199,7 +212,7 @@ public sealed partial class PostgresRecordLog : IRecordLog
         var command = new NpgsqlCommand(
             $"""
             WITH leader AS (
-                UPDATE {_database.Leadership} SET last_index = last_index + cardinality($3), beats = beats + 1
+                UPDATE {_database.Leadership} SET last_index = last_index + cardinality($3), shown_index = $2, beats = beats + 1
                 WHERE term = $1 AND leader_id = $4 AND last_index = $2 AND {_database.HasMember} RETURNING leader_id)
             INSERT INTO {_database.Log} (index, leader_id, record)
             SELECT $2 + place, leader.leader_id, record FROM leader, unnest($3) WITH ORDINALITY AS staged (record, place)

@@ -82,6 +82,10 @@ public static class PostgresSchema
             DROP CONSTRAINT member_name_key;
         CREATE UNIQUE INDEX member_name ON {0}.member (name) WHERE name <> '';
         """,
+        """
+        ALTER TABLE {0}.leadership ADD COLUMN shown_index bigint NOT NULL DEFAULT 0;
+        UPDATE {0}.leadership SET shown_index = last_index;
+        """,
     ];
 
     /// <summary>As <see cref="Ensure"/>, as soon as the database can be reached.</summary>

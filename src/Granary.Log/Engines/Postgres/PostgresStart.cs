@@ -61,13 +61,14 @@ public static class PostgresStart
         logger,
         cancellationToken);
 
-    /// <summary>Applies all records that the log has now.</summary>
+    /// <summary>Applies all records that may be shown now.</summary>
     /// <exception cref="PostgresBehindException">The replica is to be seeded anew.</exception>
     /// <exception cref="PostgresUnusableException">The replica is not of this log.</exception>
     public static void CatchUp(PostgresDatabase database, Follower follower, ILogger logger, CancellationToken cancellationToken) => database.WhenReachable(
         connection =>
         {
-            Read(connection, database, follower, LeadershipRow.Read(connection, database).LastIndex);
+            var row = LeadershipRow.Read(connection, database);
+            Read(connection, database, follower, follower.AppliedIndex > row.LastIndex ? row.LastIndex : Math.Max(row.LastToShow, follower.AppliedIndex));
             return true;
         },
         logger,

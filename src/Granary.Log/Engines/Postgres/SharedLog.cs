@@ -313,7 +313,11 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         }
 
         // What comes from the leader itself may be ahead of the row; of another term's it cannot be.
-        if (row.LastIndex > AppliedIndex ? !IsTaking : row.LastIndex < AppliedIndex && row.Term != Term)
+        if (row.LastToShow > AppliedIndex && !IsTaking)
+        {
+            PostgresStart.Read(connection, _database, _follower, row.LastToShow);
+        }
+        else if (row.LastIndex < AppliedIndex && row.Term != Term)
         {
             PostgresStart.Read(connection, _database, _follower, row.LastIndex);
         }
