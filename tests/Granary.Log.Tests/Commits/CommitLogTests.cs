@@ -49,6 +49,26 @@ public sealed class CommitLogTests : IDisposable
         Assert.Equal(_replica.State with { Ranges = null }, again.State with { Ranges = null });
     }
 
+    // Else a read here, which goes by what can be seen here, would be older than one that has ended where it was shown.
+    [Fact]
+    public async Task What_is_durable_is_shown_to_others_as_soon_as_it_can_be_seen_here_and_no_sooner()
+    {
+        var records = new ShownRecords(_replica);
+        using var log = CommitLog.Open(records, _replica, new CommitLogOptions { InitialRanges = RangeMap.SplitAt([]) }, NullLogger.Instance);
+        Assert.Equal((1, 1), (records.Durable, records.ShownIndex));
+        await log.Append(Puts(1));
+        Assert.Equal((2, 2), (records.Durable, records.ShownIndex));
+        _store.IsFull = true;
+        var waiting = log.Append(Puts(1));
+        Assert.True(SpinWait.SpinUntil(() => _store.Refusals > 0, TimeSpan.FromSeconds(60)), "the store was not asked");
+        Assert.Equal(3, records.Durable);
+        Assert.Equal((2, 2), (_replica.State.AppliedIndex, records.ShownIndex));
+        _store.IsFull = false;
+        await waiting;
+        Assert.Equal(3, records.ShownIndex);
+        Assert.False(records.WasAhead);
+    }
+
     [Fact]
     public async Task Batches_decided_side_by_side_get_revisions_of_their_own()
     {
