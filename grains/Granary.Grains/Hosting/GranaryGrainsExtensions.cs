@@ -71,6 +71,7 @@ public static class GranaryGrainsExtensions
         {
             services.AddSingleton(shared).AddSingleton<ILeadership>(shared).AddSingleton<IReplication>(shared);
             services.AddHostedService<ReplicationWorker>();
+            services.AddSingleton<OtherReplicas>();
             services.AddSingleton<ReplicaComparison>();
             services.AddHostedService<CorruptionCheck>();
             services.AddHostedService<FullDiskHandover>();

@@ -7,7 +7,7 @@ namespace Granary.Grains.Replication;
 
 /// <summary>Has another member lead when this one's disk is full for a while and the other's is not: a full disk is to stop nobody else's writes.</summary>
 internal sealed partial class FullDiskHandover(
-    SharedLog log, IGrainFactory grains, ISiloStatusOracle silos, TimeProvider time, ILogger<FullDiskHandover> logger) : BackgroundService
+    SharedLog log, OtherReplicas replicas, ISiloStatusOracle silos, TimeProvider time, ILogger<FullDiskHandover> logger) : BackgroundService
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(1);
@@ -34,7 +34,7 @@ internal sealed partial class FullDiskHandover(
     {
         var candidates = await Task.WhenAll(silos.GetApproximateSiloStatuses(onlyActive: true).Keys
             .Where(address => !address.Equals(silos.SiloAddress))
-            .Select(address => Ask(address.ToParsableString(), stoppingToken)));
+            .Select(address => replicas.Ask(address.ToParsableString(), static (replica, token) => replica.Successor(token), AnswerPatience, stoppingToken)));
         if (candidates.FirstOrDefault(static member => member != 0) is not 0 and var successor)
         {
             Log.HandsOver(logger, successor);
@@ -46,18 +46,6 @@ internal sealed partial class FullDiskHandover(
             {
                 Log.Failed(logger, successor, exception.Message);
             }
-        }
-    }
-
-    private async Task<ulong> Ask(string silo, CancellationToken stoppingToken)
-    {
-        try
-        {
-            return await grains.GetGrain<IReplicaGrain>(silo).Successor(stoppingToken).AsTask().WaitAsync(AnswerPatience, stoppingToken);
-        }
-        catch (Exception exception) when (exception is OrleansException or TimeoutException or OperationCanceledException)
-        {
-            return 0;
         }
     }
 

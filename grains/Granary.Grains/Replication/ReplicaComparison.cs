@@ -5,23 +5,20 @@ using Orleans.Runtime;
 namespace Granary.Grains.Replication;
 
 /// <summary>Compares the replicas of all silos at one revision.</summary>
-public sealed class ReplicaComparison(Replica replica, ILeadership leadership, IGrainFactory grains, ISiloStatusOracle silos)
+public sealed class ReplicaComparison(Replica replica, ILeadership leadership, OtherReplicas replicas, ISiloStatusOracle silos)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     /// <summary>The members whose replica differs from that of most, at this silo's revision. Whoever does not answer is not compared.</summary>
     public async Task<(long Revision, IReadOnlyList<ulong> Members)> Differing(CancellationToken cancellationToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(Patience);
         var revision = replica.State.Revision;
         var leader = leadership.Leader is { IsOwn: false, Silo: var silo } ? silo : silos.SiloAddress.ToParsableString();
         var asked = silos.GetApproximateSiloStatuses(onlyActive: true).Keys
             .Select(static address => address.ToParsableString())
             .OrderBy(address => address != leader)
-            .Select(address => Ask(address, revision, patience.Token));
+            .Select(address => replicas.Ask(address, (replica, token) => replica.HashAt(revision, token), Patience, cancellationToken));
         var hashes = (await Task.WhenAll(asked)).OfType<ReplicaHash>().ToList();
-        cancellationToken.ThrowIfCancellationRequested();
         return (revision, hashes.Count > 1 ? [.. Differing(hashes).Select(static hash => hash.MemberId)] : []);
     }
 
@@ -32,17 +29,5 @@ public sealed class ReplicaComparison(Replica replica, ILeadership leadership, I
         var comparable = hashes.Where(hash => hash.CompactedRevision == hashes[0].CompactedRevision).ToList();
         var right = comparable.GroupBy(static hash => hash.Hash).MaxBy(static alike => alike.Count())!.Key;
         return [.. comparable.Where(hash => hash.Hash != right)];
-    }
-
-    private async Task<ReplicaHash?> Ask(string silo, long revision, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await grains.GetGrain<IReplicaGrain>(silo).HashAt(revision, cancellationToken).AsTask().WaitAsync(cancellationToken);
-        }
-        catch (Exception exception) when (exception is OrleansException or TimeoutException or OperationCanceledException)
-        {
-            return null;
-        }
     }
 }

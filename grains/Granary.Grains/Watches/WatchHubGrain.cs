@@ -45,14 +45,7 @@ internal sealed partial class WatchHubGrain(
 
         demand.Begin();
         NotePosition();
-        this.RegisterGrainTimer(
-            _ =>
-            {
-                Check();
-                return Task.CompletedTask;
-            },
-            CheckInterval,
-            CheckInterval);
+        this.RegisterGrainTimer(Check, CheckInterval, CheckInterval);
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -178,10 +171,11 @@ internal sealed partial class WatchHubGrain(
         }
     }
 
-    private void Check()
+    private Task Check(CancellationToken cancellationToken)
     {
         CheckStream();
         CheckLeader();
+        return Task.CompletedTask;
     }
 
     /// <summary>Watchers do not depend on the stream alone: should it ever stand still, they are caught up from history every second.</summary>

@@ -70,8 +70,7 @@ public sealed partial class Follower(Replica replica, ILogger logger, Cancellati
 
             for (var i = (int)Math.Min(_replay.AppliedIndex + 1 - first, records.Count); i < records.Count; i++)
             {
-                _replay.Apply(first + i, records[i]);
-                Interlocked.Add(ref _takenBytes, records[i].Length);
+                Apply(_replay, first + i, records[i]);
             }
 
             _replay.Publish();
@@ -93,11 +92,7 @@ public sealed partial class Follower(Replica replica, ILogger logger, Cancellati
 
             try
             {
-                read(_replay.AppliedIndex, _replay.LeaderId, (index, record) =>
-                {
-                    _replay.Apply(index, record);
-                    Interlocked.Add(ref _takenBytes, record.Length);
-                });
+                read(_replay.AppliedIndex, _replay.LeaderId, (index, record) => Apply(_replay, index, record));
             }
             finally
             {
@@ -143,6 +138,12 @@ public sealed partial class Follower(Replica replica, ILogger logger, Cancellati
             _waiters.Add((isReached, reached));
             return reached.Task.WaitAsync(cancellationToken);
         }
+    }
+
+    private void Apply(Replaying replay, long index, ReadOnlySpan<byte> record)
+    {
+        replay.Apply(index, record);
+        Interlocked.Add(ref _takenBytes, record.Length);
     }
 
     private void TellWaiters()

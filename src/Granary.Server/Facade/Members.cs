@@ -9,7 +9,7 @@ using Orleans.Runtime;
 namespace Granary.Server.Facade;
 
 /// <summary>The members of the cluster: this one alone, or those in the database that they share.</summary>
-internal sealed class Members(Replica replica, Member member, ServerOptions options, IGrainFactory grains, PostgresDatabase? database = null)
+internal sealed class Members(Replica replica, Member member, ServerOptions options, PostgresDatabase? database = null, OtherReplicas? replicas = null)
 {
     // The part of the log that a learner has to have, as with etcd.
     private const double InSync = 0.9;
@@ -79,23 +79,9 @@ internal sealed class Members(Replica replica, Member member, ServerOptions opti
 
     private EtcdException OfOnlyMember(ulong id, EtcdError error) => new(id == member.Id ? error : EtcdError.MemberNotFound);
 
-    private async Task<bool> KeepsUp(PostgresMember learner, CancellationToken cancellationToken)
-    {
-        if (learner.Silo.Length == 0)
-        {
-            return false;
-        }
-
-        try
-        {
-            var index = await grains.GetGrain<IReplicaGrain>(learner.Silo).AppliedIndex(cancellationToken).AsTask().WaitAsync(Patience, cancellationToken);
-            return index >= InSync * replica.State.AppliedIndex;
-        }
-        catch (Exception exception) when (exception is OrleansException or TimeoutException)
-        {
-            return false;
-        }
-    }
+    private async Task<bool> KeepsUp(PostgresMember learner, CancellationToken cancellationToken) =>
+        learner.Silo.Length > 0
+        && await replicas!.Ask<long?>(learner.Silo, static async (replica, token) => await replica.AppliedIndex(token), Patience, cancellationToken) >= InSync * replica.State.AppliedIndex;
 
     private async Task<T> Do<T>(Func<NpgsqlConnection, T> work)
     {

@@ -185,8 +185,7 @@ public sealed partial class PostgresLeadership : IDisposable
     /// <summary>This process shows the records up to one. The first ones of a term are told at once: all who follow wait for them.</summary>
     public void Shown(long index)
     {
-        var isFirst = Interlocked.Exchange(ref _shownIndex, index) <= LastIndex;
-        if (isFirst)
+        if (Interlocked.Exchange(ref _shownIndex, index) <= LastIndex)
         {
             _isBeatDue.Set();
         }

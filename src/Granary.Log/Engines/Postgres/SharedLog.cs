@@ -95,7 +95,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     public Leader Leader => _leader;
 
-    public bool IsHeard => _leader.IsOwn ? IsLeading : _heardAt != long.MinValue && BootClock.Instance.GetElapsedTime(Interlocked.Read(ref _heardAt)) < _options.LeaseTime / 2;
+    public bool IsHeard => _leader.IsOwn ? IsLeading : IsWithin(_options.LeaseTime / 2, ref _heardAt);
 
     public long AppliedIndex => _follower.AppliedIndex;
 
@@ -187,9 +187,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     long ISnapshotDuty.SeenBytes => _follower.TakenBytes + Interlocked.Read(ref _appendedBytes) + (_records?.AppendedBytes ?? 0);
 
-    bool ISnapshotDuty.IsFollowed =>
-        _leader.IsOwn && Interlocked.Read(ref _readAt) is not long.MinValue and var readAt
-        && BootClock.Instance.GetElapsedTime(readAt) < HeartbeatsOfFollower * _options.HeartbeatInterval;
+    bool ISnapshotDuty.IsFollowed => _leader.IsOwn && IsWithin(HeartbeatsOfFollower * _options.HeartbeatInterval, ref _readAt);
 
     public bool Take(Leader leader, long first, byte[][]? records)
     {
@@ -230,7 +228,11 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     private bool IsServed(Leader leader) => leader.IsOwn || (leader.Term > 0 && _replica.State.Term == leader.Term && IsHeard);
 
-    private bool IsTaking => _takenAt != long.MinValue && BootClock.Instance.GetElapsedTime(Interlocked.Read(ref _takenAt)) < 3 * _options.HeartbeatInterval;
+    private bool IsTaking => IsWithin(3 * _options.HeartbeatInterval, ref _takenAt);
+
+    // Whether a moment was so short a time ago; the least of all numbers is no moment.
+    private static bool IsWithin(TimeSpan time, ref long moment) =>
+        Interlocked.Read(ref moment) is not long.MinValue and var at && BootClock.Instance.GetElapsedTime(at) < time;
 
     private async ValueTask<Leader> AwaitReachable(CancellationToken cancellationToken)
     {
