@@ -7,6 +7,8 @@ namespace Granary.Benchmarks;
 /// <summary>The <c>granary-bench</c> command.</summary>
 internal static class BenchCommand
 {
+    private const string DefaultEndpoint = "http://127.0.0.1:2379";
+
     public static RootCommand Create() => new("Load, comparisons and micro benchmarks of Granary.")
     {
         CreateLoad(),
@@ -27,7 +29,12 @@ internal static class BenchCommand
 
     private static Command CreateLoad()
     {
-        var endpoint = Endpoint();
+        var endpoints = new Option<string[]>("--endpoint")
+        {
+            Description = "The client URLs of a server, or of several that share the load.",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [DefaultEndpoint],
+        };
         var keySpace = new KeySpaceArguments();
         var workload = new Option<Workload>("--workload") { Description = "What every client does.", DefaultValueFactory = _ => Workload.Put };
         var clients = new Option<int>("--clients") { Description = "Requests in flight.", DefaultValueFactory = _ => 100 };
@@ -38,16 +45,18 @@ internal static class BenchCommand
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         var command = new Command("load", "Load a server and print rate and latencies.")
         {
-            endpoint, workload, clients, connections, warmup, duration, serverPid, json,
+            endpoints, workload, clients, connections, warmup, duration, serverPid, json,
         };
         keySpace.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var clientCount = parsed.GetValue(clients);
+            Uri[] servers = [.. parsed.GetValue(endpoints)!.Select(static endpoint => new Uri(endpoint))];
             var result = await LoadRun.Run(
                 new LoadOptions
                 {
-                    Endpoint = new Uri(parsed.GetValue(endpoint)!),
+                    Endpoint = servers[0],
+                    Endpoints = servers,
                     Workload = parsed.GetValue(workload),
                     Clients = clientCount,
                     Connections = parsed.GetValue(connections) ?? Math.Max(1, clientCount / 10),
@@ -75,7 +84,7 @@ internal static class BenchCommand
     }
 
     private static Option<string> Endpoint() =>
-        new("--endpoint") { Description = "The server's client URL.", DefaultValueFactory = _ => "http://127.0.0.1:2379" };
+        new("--endpoint") { Description = "The server's client URL.", DefaultValueFactory = _ => DefaultEndpoint };
 
     private static Option<TimeSpan> Duration(string name, string description, int defaultSeconds) => new(name)
     {
