@@ -50,6 +50,37 @@ public sealed class PostgresDiskTests : PostgresTest
     }
 
     [Fact]
+    public async Task A_server_that_falls_behind_since_its_disk_is_full_is_not_ready_until_it_has_caught_up()
+    {
+        var leader = await Leader();
+        var full = NotStarted(null);
+        using var disk = SmallDisk.Over(full.Home, Mebibytes);
+        await full.StartAgain(Stop);
+        await Put(full, "a", "0");
+        disk.Fill(leaving: 0);
+        using var http = new HttpClient();
+        var writes = 0;
+        await Eventually.Holds(
+            "it is not ready any more",
+            async () =>
+            {
+                await Put(leader, "a", $"{++writes}{new string('.', 1 << 20)}");
+                return writes % 50 == 0 && await IsReady() is false;
+            },
+            Generous,
+            Stop);
+        disk.Free();
+        await Eventually.Holds("it is ready again", IsReady, Generous, Stop);
+        Assert.StartsWith($"{writes}.", (await Get(full, "a"))!.Value.ToStringUtf8(), StringComparison.Ordinal);
+
+        async Task<bool> IsReady()
+        {
+            using var readiness = await http.GetAsync(new Uri($"{full.Address}/readyz"), Stop);
+            return readiness.IsSuccessStatusCode;
+        }
+    }
+
+    [Fact]
     public async Task Where_all_disks_are_full_nobody_hands_over_and_writes_are_refused_wherever_they_come_in()
     {
         var first = NotStarted(null);
