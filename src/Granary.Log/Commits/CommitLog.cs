@@ -34,17 +34,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private readonly ByteWriter _encoded = new();
     private readonly Sequencer _sequencer;
     private readonly CancellationTokenRegistration _ownLoss;
-
-    // Held to hand over work; the thread waits on it.
-    private readonly object _gate = new();
-    private List<PendingRecord> _waiting = [];
-    private bool _stopping;
-
-    // Bytes appended since the replica was last flushed: what a crash would have to replay.
-    private long _bytesToReplay;
-    private Task _replicaFlush = Task.CompletedTask;
+    private readonly WaitingRecords _waiting = new();
+    private readonly ReplicaFlush _replicaFlush;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile bool _flushFailed;
     private volatile string? _failure;
     private volatile string? _shortage;
 
@@ -54,12 +46,13 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _replica = replica;
         _options = options;
         _logger = logger;
+        _replicaFlush = new ReplicaFlush(records, replica, options.MaxReplayBytes, logger);
         replica.WhenFull = WaitForRoom;
         BeginTerm();
         _sequencer = new Sequencer(replica.State);
         _thread = new Thread(Run) { IsBackground = true, Name = "granary commit log" };
         _thread.Start();
-        _ownLoss = records.Lost.UnsafeRegister(static log => ((CommitLog)log!).Wake(), this);
+        _ownLoss = records.Lost.UnsafeRegister(static log => ((CommitLog)log!)._waiting.Wake(), this);
     }
 
     public long Term => _replica.State.Term;
@@ -83,14 +76,14 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     public Task<AppendOutcome> Append(CommitBatch batch)
     {
         var pending = new PendingBatch(batch);
-        Enqueue(pending);
+        _waiting.Add(pending);
         return pending.Completion.Task;
     }
 
     public Task Compact(long revision, Caller caller)
     {
         var pending = new PendingCompaction(revision, caller);
-        Enqueue(pending);
+        _waiting.Add(pending);
         return pending.Completion.Task;
     }
 
@@ -99,7 +92,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     public Task ChangeAuth(Func<AuthState, AuthChange?> decide)
     {
         var pending = new PendingAuthChange(decide);
-        Enqueue(pending);
+        _waiting.Add(pending);
         return pending.Completion.Task;
     }
 
@@ -108,22 +101,16 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     /// <summary>Finishes what waits, puts the replica on stable storage and ends the log: there is nothing to replay afterwards.</summary>
     public void Close()
     {
-        lock (_gate)
+        if (!_waiting.Stop())
         {
-            if (_stopping)
-            {
-                return;
-            }
-
-            _stopping = true;
-            Monitor.Pulse(_gate);
+            return;
         }
 
         _thread.Join();
-        ((IAsyncResult)_replicaFlush).AsyncWaitHandle.WaitOne();
+        _replicaFlush.Wait();
         if (_failure is null)
         {
-            FlushReplica();
+            _replicaFlush.Run();
             _records.Close();
         }
     }
@@ -138,7 +125,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private Task AppendAsIs(LogRecord record, Caller caller)
     {
         var pending = new PendingMemberRecord(record, caller);
-        Enqueue(pending);
+        _waiting.Add(pending);
         return pending.Completion.Task;
     }
 
@@ -167,76 +154,38 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     // Positive as a signed number as well: some clients know no other.
     internal static ulong NewId() => (BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) >> 1) | 1;
 
-    private void Enqueue(PendingRecord pending)
-    {
-        lock (_gate)
-        {
-            if (_failure is null && !_stopping)
-            {
-                _waiting.Add(pending);
-                Monitor.Pulse(_gate);
-                CommitLogMetrics.Pending.Add(1);
-                return;
-            }
-        }
-
-        pending.Fail(new EtcdException(EtcdError.Stopped));
-    }
-
-    private void Wake()
-    {
-        lock (_gate)
-        {
-            Monitor.Pulse(_gate);
-        }
-    }
-
     private bool HasDeferred => _failure is null && _replica.HasDeferred && Room != DiskRoom.Compactions;
 
     private DiskRoom Room => _options.Room?.Invoke() ?? DiskRoom.Writes;
 
+    private bool IsShort => _shortage is not null || _replicaFlush.HasFailed || Room != DiskRoom.Writes;
+
+    private bool IsLost => _records.Lost.IsCancellationRequested && _failure is null;
+
+    // With nothing to be written.
+    private TimeSpan Patience() => HasDeferred || IsLost ? TimeSpan.Zero : IsShort ? ShortageCheckInterval : Timeout.InfiniteTimeSpan;
+
     private void Run()
     {
         var group = new List<PendingRecord>();
-        while (true)
+        while (_waiting.Take(ref group, Patience))
         {
-            lock (_gate)
-            {
-                while (_waiting.Count == 0)
-                {
-                    if (_stopping)
-                    {
-                        return;
-                    }
-
-                    if (HasDeferred || (_records.Lost.IsCancellationRequested && _failure is null))
-                    {
-                        break;
-                    }
-
-                    var isShort = _shortage is not null || _flushFailed || Room != DiskRoom.Writes;
-                    if (!Monitor.Wait(_gate, isShort ? ShortageCheckInterval : Timeout.InfiniteTimeSpan))
-                    {
-                        // What is flushed needs no reserve, and gives segments back.
-                        BeginReplicaFlush();
-                        if (_records.HasRoomFor(TypicalRecordBytes))
-                        {
-                            _shortage = null;
-                        }
-                    }
-                }
-
-                (group, _waiting) = (_waiting, group);
-            }
-
             try
             {
-                if (_records.Lost.IsCancellationRequested && _failure is null)
+                if (IsLost)
                 {
                     throw new InvalidOperationException("Another process leads.");
                 }
 
-                Commit(group);
+                if (group.Count > 0)
+                {
+                    Commit(group);
+                }
+                else if (!HasDeferred && IsShort)
+                {
+                    LookForRoom();
+                }
+
                 if (HasDeferred)
                 {
                     _replica.ApplyDeferred();
@@ -253,9 +202,19 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         }
     }
 
+    private void LookForRoom()
+    {
+        // What is flushed needs no reserve, and gives segments back.
+        _replicaFlush.Begin();
+        if (_records.HasRoomFor(TypicalRecordBytes))
+        {
+            _shortage = null;
+        }
+    }
+
     private void Commit(List<PendingRecord> group)
     {
-        using var span = StartSpan(group);
+        using var span = CommitSpan.Start(group);
         var begin = Stopwatch.GetTimestamp();
         var commits = 0;
         var bytes = 0L;
@@ -332,18 +291,9 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             }
         }
 
-        if (_bytesToReplay >= _options.MaxReplayBytes || Room != DiskRoom.Writes)
+        if (_replicaFlush.IsDue || Room != DiskRoom.Writes)
         {
-            BeginReplicaFlush();
-        }
-    }
-
-    private void BeginReplicaFlush()
-    {
-        if (_replicaFlush.IsCompleted && (_bytesToReplay > 0 || _flushFailed))
-        {
-            _bytesToReplay = 0;
-            _replicaFlush = Task.Run(FlushReplica);
+            _replicaFlush.Begin();
         }
     }
 
@@ -356,27 +306,8 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private long AppendEncoded()
     {
         _records.BeginRecord(_encoded.Written.Length).Write(_encoded.Written);
-        _bytesToReplay += _encoded.Written.Length;
+        _replicaFlush.Note(_encoded.Written.Length);
         return _records.EndRecord();
-    }
-
-    private void FlushReplica()
-    {
-        try
-        {
-            var index = _replica.Flush();
-            _flushFailed = false;
-            _records.Recycle(index);
-        }
-        catch (Exception exception)
-        {
-            // The log keeps what is not flushed, until it is full: then writes are refused, and no sooner.
-            if (!_flushFailed)
-            {
-                _flushFailed = true;
-                Log.ReplicaFlushFailed(_logger, exception);
-            }
-        }
     }
 
     /// <summary>
@@ -387,43 +318,15 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     private bool WaitForRoom(StoreFullException exception)
     {
         NoteShortage(exception);
-        lock (_gate)
-        {
-            if (!_stopping && _waiting.Count == 0)
-            {
-                Monitor.Wait(_gate, FullStoreRetryInterval);
-            }
-
-            RefuseWaiting(_stopping ? EtcdError.Stopped : EtcdError.NoSpace);
-            return !_stopping;
-        }
-    }
-
-    /// <summary>Answers all that waits and has not been written; returns how many that are.</summary>
-    private int RefuseWaiting(EtcdError error)
-    {
-        List<PendingRecord> refused;
-        lock (_gate)
-        {
-            (refused, _waiting) = (_waiting, []);
-        }
-
-        foreach (var pending in refused)
-        {
-            pending.Fail(new EtcdException(error));
-        }
-
-        CommitLogMetrics.Pending.Add(-refused.Count);
-        return refused.Count;
+        var goesOn = _waiting.WaitFor(FullStoreRetryInterval);
+        _waiting.Refuse(goesOn ? EtcdError.NoSpace : EtcdError.Stopped);
+        return goesOn;
     }
 
     private void FailForGood(List<PendingRecord> group, Exception exception)
     {
-        // From here on nobody is let in: what waits below is all that there will be.
-        lock (_gate)
-        {
-            _failure = exception.Message;
-        }
+        _failure = exception.Message;
+        _waiting.Close();
 
         if (_records.Lost.IsCancellationRequested)
         {
@@ -440,7 +343,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
             pending.Fail(new EtcdException(EtcdError.Timeout, outcomeUnknown: true));
         }
 
-        var unwritten = RefuseWaiting(_records.Lost.IsCancellationRequested ? EtcdError.LeaderChanged : EtcdError.Stopped);
+        var unwritten = _waiting.Refuse(_records.Lost.IsCancellationRequested ? EtcdError.LeaderChanged : EtcdError.Stopped);
         _failed.TrySetResult();
         CommitLogMetrics.FailedRecords.Add(group.Count + unwritten);
     }
@@ -455,26 +358,6 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         _shortage = exception.Message;
     }
 
-    private static Activity? StartSpan(List<PendingRecord> group)
-    {
-        ActivityContext parent = default;
-        List<ActivityLink>? links = null;
-        foreach (var pending in group)
-        {
-            if (pending is PendingBatch { Batch.Requests: { Count: > 0 } requests })
-            {
-                links ??= [];
-                foreach (var request in requests)
-                {
-                    parent = parent == default ? request : parent;
-                    links.Add(new ActivityLink(request));
-                }
-            }
-        }
-
-        return links is null ? null : CommitLogMetrics.Source.StartActivity(ActivityKind.Internal, parent, links: links, name: "commit");
-    }
-
     private static partial class Log
     {
         [LoggerMessage(1, LogLevel.Critical, "The commit log failed: nothing can be written any more.")]
@@ -485,8 +368,5 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
         [LoggerMessage(2, LogLevel.Error, "Writes are refused until there is space: {Reason}")]
         public static partial void Full(ILogger logger, string reason);
-
-        [LoggerMessage(3, LogLevel.Error, "The replica could not be flushed; the log keeps its records.")]
-        public static partial void ReplicaFlushFailed(ILogger logger, Exception exception);
     }
 }
