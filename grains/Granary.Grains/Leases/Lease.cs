@@ -13,5 +13,8 @@ internal sealed class Lease(long id, long ttlSeconds)
     /// <summary>Its time was over once: it is never renewed, only revoked.</summary>
     public bool HasExpired { get; set; }
 
+    /// <summary>It could not be revoked, and that has been told.</summary>
+    public bool IsStuck { get; set; }
+
     public bool IsGone { get; set; }
 }

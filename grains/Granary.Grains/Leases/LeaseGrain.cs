@@ -32,9 +32,8 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
 
     private readonly LeaseTimers _timers = new(time);
 
-    // What ends the leases that are being ended, for those who wait for it.
-    private readonly Dictionary<long, Task<LeaseRevokeResponse>> _revocations = [];
     private readonly CancellationTokenSource _deactivating = new();
+    private LeaseEnds _ends = null!;
     private Task _expiry = Task.CompletedTask;
     private TimeSpan _toldPaused;
     private long _term;
@@ -42,6 +41,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         (_term, var slot) = LeaseGrainKey.Parse(this.GetPrimaryKeyString());
+        _ends = new LeaseEnds(replica, GrainFactory, _term, Forget);
         using var view = replica.View();
         foreach (var lease in view.Leases())
         {
@@ -78,9 +78,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
     public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, Caller caller, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-
-        // Never shared with others who wait for the end: they must not be refused, or let in, for what this caller may do.
-        var response = await EndNow(request.ID, caller).WaitAsync(cancellationToken);
+        var response = await _ends.End(request.ID, caller).WaitAsync(cancellationToken);
         LeaseMetrics.Revoked.Add(1);
         return response;
     }
@@ -107,7 +105,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
             }
             else
             {
-                (ending ??= []).Add(AwaitEnd(lease.Id));
+                (ending ??= []).Add(_ends.AwaitEnd(lease.Id));
             }
         }
 
@@ -174,7 +172,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
 
     private async Task<LeaseGrantResponse> GrantAndTrack(LeaseGrantRequest request, Caller caller)
     {
-        var response = await Writer().Grant(request, caller, CancellationToken.None);
+        var response = await _ends.Writer().Grant(request, caller, CancellationToken.None);
         Track(request.ID, request.TTL);
         LeaseMetrics.Granted.Add(1);
         LeaseMetrics.Ttl.Record(request.TTL);
@@ -185,61 +183,6 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
     {
         _timers.Add(id, ttlSeconds);
         LeaseMetrics.Live.Add(1);
-    }
-
-    /// <summary>Ends a lease, or joins those who wait for its end.</summary>
-    private Task<LeaseRevokeResponse> End(long id)
-    {
-        if (!_revocations.TryGetValue(id, out var revocation))
-        {
-            _revocations.Add(id, revocation = EndShared(id));
-        }
-
-        return revocation;
-    }
-
-    private async Task AwaitEnd(long id)
-    {
-        try
-        {
-            await End(id);
-        }
-        catch (EtcdException exception) when (exception.Error == EtcdError.LeaseNotFound)
-        {
-            // It is gone, whoever ended it.
-        }
-    }
-
-    private async Task<LeaseRevokeResponse> EndShared(long id)
-    {
-        // So that it is in _revocations before it can be taken out of it.
-        await Task.Yield();
-        try
-        {
-            return await EndNow(id, Caller.Server);
-        }
-        finally
-        {
-            _revocations.Remove(id);
-        }
-    }
-
-    private async Task<LeaseRevokeResponse> EndNow(long id, Caller caller)
-    {
-        try
-        {
-            var request = new LeaseRevokeRequest { ID = id };
-            var response = replica.State.Ranges!.Count == 1
-                ? await Writer().Revoke(request, caller, CancellationToken.None)
-                : await GrainFactory.GetGrain<IKeyspaceGrain>(KeyRangeGrainKey.OfKeyspace(_term)).Revoke(request, caller, CancellationToken.None);
-            Forget(id);
-            return response;
-        }
-        catch (EtcdException exception) when (exception.Error == EtcdError.LeaseNotFound)
-        {
-            Forget(id);
-            throw;
-        }
     }
 
     private void Forget(long id)
@@ -301,7 +244,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
         span?.SetTag("granary.lease", lease.Id);
         try
         {
-            await End(lease.Id);
+            await _ends.EndExpired(lease.Id);
             LeaseMetrics.Expired.Add(1);
             LeaseMetrics.Lateness.Record(-_timers.Remaining(lease).TotalSeconds);
         }
@@ -313,7 +256,12 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
         {
             if (!_deactivating.IsCancellationRequested)
             {
-                Log.NotRevoked(logger, lease.Id, exception.Message);
+                if (!lease.IsStuck)
+                {
+                    lease.IsStuck = true;
+                    Log.NotRevoked(logger, lease.Id, exception.Message);
+                }
+
                 await Task.Delay(LongestWait, time, _deactivating.Token).ConfigureAwait(
                     ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
                 _timers.GiveBack(lease);
@@ -321,14 +269,12 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
         }
     }
 
-    private IKeyRangeGrain Writer() => GrainFactory.GetGrain<IKeyRangeGrain>(KeyRangeGrainKey.Of(_term, replica.State.Ranges!.IdAt(0)));
-
     private static partial class Log
     {
         [LoggerMessage(2, LogLevel.Warning, "The server stood still for {Paused} and could renew no lease: {Leases} leases live longer by that.")]
         public static partial void Paused(ILogger logger, TimeSpan paused, int leases);
 
-        [LoggerMessage(1, LogLevel.Warning, "Lease {Lease:x} has expired and could not be revoked; it is tried again: {Reason}")]
+        [LoggerMessage(1, LogLevel.Warning, "Lease {Lease:x} has expired and could not be revoked; it is tried again and again: {Reason}")]
         public static partial void NotRevoked(ILogger logger, long lease, string reason);
     }
 }
