@@ -3,6 +3,7 @@ using Granary.Grains.KeyRanges;
 using Granary.Grains.Leases;
 using Granary.Grains.Tracing;
 using Granary.Mvcc.Auth;
+using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Grpc.Core;
 
@@ -41,7 +42,7 @@ internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router,
                 }
                 while (_batch.Count < MaxBatch && next.IsCompletedSuccessfully && await next);
 
-                await Answer(responses, ended.Token);
+                await AnswerAll(responses, ended.Token);
                 _batch.Clear();
             }
         }
@@ -53,33 +54,50 @@ internal sealed class KeepAliveCall(Func<Caller> findCaller, GrainRouter router,
         }
     }
 
-    /// <summary>Renews the leases of the batch in the grains of all slots at once, and answers in the order in which they were asked for.</summary>
-    private async Task Answer(IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationToken cancellationToken)
+    private async Task AnswerAll(IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationToken cancellationToken)
     {
-        var renewals = await Renew(cancellationToken);
+        try
+        {
+            await Answer(_batch, responses, cancellationToken);
+        }
+        catch (EtcdException exception) when (exception.Error == EtcdError.PermissionDenied && _batch.Count > 1)
+        {
+            // Only the first that is refused ends the call: those before it are answered.
+            foreach (var id in _batch)
+            {
+                await Answer([id], responses, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Renews leases in the grains of all slots at once, and answers in the order in which they were asked for.</summary>
+    /// <exception cref="EtcdException">One of them is refused, and none is answered.</exception>
+    private async Task Answer(List<long> batch, IServerStreamWriter<LeaseKeepAliveResponse> responses, CancellationToken cancellationToken)
+    {
+        var renewals = await Renew(batch, cancellationToken);
         var headers = new ResponseHeader?[LeaseGrainKey.Slots];
         var ofSlot = new int[LeaseGrainKey.Slots];
-        for (var i = 0; i < _batch.Count; i++)
+        for (var i = 0; i < batch.Count; i++)
         {
-            var slot = LeaseGrainKey.SlotOf(_batch[i]);
+            var slot = LeaseGrainKey.SlotOf(batch[i]);
             var renewal = renewals[slot];
-            responses.WriteOptions = i == _batch.Count - 1 ? Flushed : Unflushed;
+            responses.WriteOptions = i == batch.Count - 1 ? Flushed : Unflushed;
             var answer = new LeaseKeepAliveResponse
             {
                 Header = headers[slot] ??= member.Complete(new ResponseHeader { Revision = renewal.Revision }),
-                ID = _batch[i],
+                ID = batch[i],
                 TTL = renewal.TtlSeconds[ofSlot[slot]++],
             };
             await responses.WriteAsync(answer, cancellationToken);
         }
     }
 
-    private async Task<LeaseRenewals[]> Renew(CancellationToken cancellationToken)
+    private async Task<LeaseRenewals[]> Renew(List<long> batch, CancellationToken cancellationToken)
     {
         using var span = GrainTrace.StartCall("ILeaseGrain/KeepAlive");
         var caller = findCaller();
         var ids = new List<long>?[LeaseGrainKey.Slots];
-        foreach (var id in _batch)
+        foreach (var id in batch)
         {
             (ids[LeaseGrainKey.SlotOf(id)] ??= []).Add(id);
         }

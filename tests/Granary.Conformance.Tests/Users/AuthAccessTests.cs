@@ -116,6 +116,36 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
     }
 
     [Fact]
+    public async Task Keep_alives_that_come_together_are_answered_up_to_the_first_that_is_refused()
+    {
+        await Ann(Grant("r", Readwrite, "a", "b"));
+        await Root(new LeaseGrantRequest { ID = Lease, TTL = 1000 }, new LeaseGrantRequest { ID = Lease + 1, TTL = 1000 });
+        await Root(Put("a1", lease: Lease), Put("c1", lease: Lease + 1));
+        var told = new List<string>();
+        foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
+        {
+            var token = (await new Auth.AuthClient(server.Channel).AuthenticateAsync(
+                new AuthenticateRequest { Name = "ann", Password = "a" }, cancellationToken: Cancellation)).Token;
+            using var keepAlive = new Protos.Lease.LeaseClient(server.Channel).LeaseKeepAlive(Headers(token), cancellationToken: Cancellation);
+            foreach (var lease in (long[])[Lease, 5, Lease, Lease + 1])
+            {
+                await keepAlive.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = lease }, Cancellation);
+            }
+
+            var log = new List<string>();
+            for (var i = 0; i < 4; i++)
+            {
+                log.Add(await Next(keepAlive));
+            }
+
+            told.Add(string.Join('\n', log));
+        }
+
+        Assert.Equal(told[0], told[1]);
+        Assert.Contains("PermissionDenied", told[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Open_watches_and_keep_alives_go_on_or_end_as_at_etcd()
     {
         await Ann(Grant("r", Readwrite, "a", "b"));
