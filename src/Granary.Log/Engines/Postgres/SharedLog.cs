@@ -42,22 +42,20 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     // In the terms of this process that are over.
     private long _appendedBytes;
-    private long _readAt = long.MinValue;
+    private readonly LastTime _read = new();
     private volatile string? _failure;
 
     // Set to have this process give leadership up, for the member that is named.
     private TaskCompletionSource<ulong> _handOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // What was last seen of who leads.
-    private volatile Leader _leader = new(0, 0, "", IsOwn: false, CancellationToken.None);
-    private CancellationTokenSource? _over;
+    private readonly KnownLeader _known = new();
+    private readonly LastTime _taken = new();
+
+    // What was last seen in the row of who leads.
     private long _leaderId;
     private long _beats;
     private int _looks;
     private volatile bool _isLearner;
-    private long _heardAt = long.MinValue;
-    private long _takenAt = long.MinValue;
-    private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="database">Has the tables.</param>
     /// <param name="options">Settings.</param>
@@ -91,16 +89,16 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     public ulong MemberId => _candidate?.MemberId ?? 0;
 
-    public bool IsLearner => _isLearner && !_leader.IsOwn;
+    public bool IsLearner => _isLearner && !Leader.IsOwn;
 
-    public Leader Leader => _leader;
+    public Leader Leader => _known.Leader;
 
-    public bool IsHeard => _leader.IsOwn ? IsLeading : IsWithin(_options.LeaseTime / 2, ref _heardAt);
+    public bool IsHeard => Leader.IsOwn ? IsLeading : _known.Heard.IsWithin(_options.LeaseTime / 2);
 
     public long AppliedIndex => _follower.AppliedIndex;
 
     /// <summary>Whether requests can be served: there is a leader that gives signs of life, and this process has what was written before its term.</summary>
-    public bool IsServing => IsServed(_leader);
+    public bool IsServing => IsServed(Leader);
 
     /// <summary>Begins to follow, and to lead when nobody else does.</summary>
     public void Begin(Candidate candidate)
@@ -127,7 +125,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     /// <exception cref="EtcdException">This process does not lead, or the other one did not take over in time.</exception>
     public async Task HandOver(ulong successor, CancellationToken cancellationToken)
     {
-        var before = _leader;
+        var before = Leader;
         EtcdException.ThrowIf(before.IsOwn ? null : EtcdError.NotLeader);
         lock (_gate)
         {
@@ -138,9 +136,9 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         tooLate.CancelAfter(_options.ProofTimeout);
         try
         {
-            while (_leader.Term == before.Term)
+            while (Leader is var leader && leader.Term == before.Term)
             {
-                await Changed(_leader, tooLate.Token);
+                await Changed(leader, tooLate.Token);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -149,24 +147,17 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         }
     }
 
-    public ValueTask<Leader> Reachable(CancellationToken cancellationToken) => IsServed(_leader) ? new(_leader) : AwaitReachable(cancellationToken);
+    public ValueTask<Leader> Reachable(CancellationToken cancellationToken) => Leader is var leader && IsServed(leader) ? new(leader) : AwaitReachable(cancellationToken);
 
     public void NotReached(Leader leader)
     {
-        if (ReferenceEquals(leader, _leader) && !leader.IsOwn)
+        if (ReferenceEquals(leader, Leader) && !leader.IsOwn)
         {
-            Interlocked.Exchange(ref _heardAt, long.MinValue);
+            _known.Heard.Forget();
         }
     }
 
-    public async Task Changed(Leader seen, CancellationToken cancellationToken)
-    {
-        var changed = _changed.Task;
-        if (ReferenceEquals(_leader, seen))
-        {
-            await changed.WaitAsync(cancellationToken);
-        }
-    }
+    public Task Changed(Leader seen, CancellationToken cancellationToken) => _known.Changed(seen, cancellationToken);
 
     public ValueTask Caught(long index, CancellationToken cancellationToken) =>
         new(_follower.Reached(state => state.AppliedIndex >= index, cancellationToken));
@@ -176,31 +167,31 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     public async ValueTask<byte[][]?> Read(long term, long after, CancellationToken cancellationToken)
     {
-        if (_leader is not { IsOwn: true } leader || leader.Term != term || _records is not { } records)
+        if (Leader is not { IsOwn: true } leader || leader.Term != term || _records is not { } records)
         {
             return null;
         }
 
-        Interlocked.Exchange(ref _readAt, BootClock.Instance.GetTimestamp());
+        _read.Note();
         return await records.Tail.Read(after, _options.HeartbeatInterval, cancellationToken);
     }
 
     long ISnapshotDuty.SeenBytes => _follower.TakenBytes + Interlocked.Read(ref _appendedBytes) + (_records?.AppendedBytes ?? 0);
 
-    bool ISnapshotDuty.IsFollowed => _leader.IsOwn && IsWithin(HeartbeatsOfFollower * _options.HeartbeatInterval, ref _readAt);
+    bool ISnapshotDuty.IsFollowed => Leader.IsOwn && _read.IsWithin(HeartbeatsOfFollower * _options.HeartbeatInterval);
 
     public bool Take(Leader leader, long first, byte[][]? records)
     {
         // Only behind the record that began the term is it certain that what was before it is what the leader has before it.
-        if (records is null || !ReferenceEquals(leader, _leader) || Term != leader.Term || !_follower.Take(first, records))
+        if (records is null || !ReferenceEquals(leader, Leader) || Term != leader.Term || !_follower.Take(first, records))
         {
-            Interlocked.Exchange(ref _takenAt, long.MinValue);
+            _taken.Forget();
             return false;
         }
 
         var now = BootClock.Instance.GetTimestamp();
-        Interlocked.Exchange(ref _takenAt, now);
-        Interlocked.Exchange(ref _heardAt, now);
+        _taken.Note();
+        _known.Heard.Note();
 
         // Not for long, so that what comes meanwhile need not wait.
         while (_follower.Tidy() && BootClock.Instance.GetElapsedTime(now) < TidyingAtATime)
@@ -221,26 +212,22 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     public void Dispose()
     {
         Stop();
-        _over?.Dispose();
+        _known.Dispose();
     }
 
     private CommitLog Leading => _leading ?? throw new EtcdException(EtcdError.LeaderChanged);
 
     private bool IsServed(Leader leader) => leader.IsOwn || (leader.Term > 0 && _replica.State.Term == leader.Term && IsHeard);
 
-    private bool IsTaking => IsWithin(3 * _options.HeartbeatInterval, ref _takenAt);
-
-    // Whether a moment was so short a time ago; the least of all numbers is no moment.
-    private static bool IsWithin(TimeSpan time, ref long moment) =>
-        Interlocked.Read(ref moment) is not long.MinValue and var at && BootClock.Instance.GetElapsedTime(at) < time;
+    private bool IsTaking => _taken.IsWithin(3 * _options.HeartbeatInterval);
 
     private async ValueTask<Leader> AwaitReachable(CancellationToken cancellationToken)
     {
         var start = BootClock.Instance.GetTimestamp();
         while (true)
         {
-            var changed = _changed.Task;
-            var leader = _leader;
+            var changed = _known.NextChange;
+            var leader = Leader;
             if (IsServed(leader))
             {
                 return leader;
@@ -282,7 +269,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         {
             Log.Failed(_logger, exception);
             _failure = exception.Message;
-            End(_leader);
+            End();
             _failed.TrySetResult();
         }
     }
@@ -293,19 +280,18 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         var isAnother = row.LeaderId != _leaderId;
         if (isAnother)
         {
-            End(_leader);
+            End();
             _leaderId = row.LeaderId;
-            _over = new CancellationTokenSource();
-            _leader = new Leader(row.Term, row.MemberId, row.Silo, IsOwn: false, _over.Token);
+            _known.Begin(row.Term, row.MemberId, row.Silo, isOwn: false);
         }
 
         if (row.IsReleased || row.Term == 0)
         {
-            Interlocked.Exchange(ref _heardAt, long.MinValue);
+            _known.Heard.Forget();
         }
         else if (isAnother || row.Beats != _beats)
         {
-            Interlocked.Exchange(ref _heardAt, BootClock.Instance.GetTimestamp());
+            _known.Heard.Note();
         }
 
         _beats = row.Beats;
@@ -325,7 +311,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         }
 
         _follower.Tidy();
-        TellChanged();
+        _known.TellChanged();
     }
 
     private void Lead(PostgresLeadership leadership)
@@ -363,7 +349,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         _records = null;
         Interlocked.Add(ref _appendedBytes, records.AppendedBytes);
         log.Close();
-        End(_leader);
+        End();
         if (log.Failure is { } failure && !leadership.IsDeposed)
         {
             throw new LogFailedException(_database.Place, new InvalidOperationException(failure));
@@ -380,30 +366,18 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
             }
         }
 
-        End(_leader);
+        End();
         _records = records;
         _leading = log;
         _leaderId = leadership.LeaderId;
-        _over = new CancellationTokenSource();
-        _leader = new Leader(leadership.Term, _candidate!.MemberId, "", IsOwn: true, _over.Token);
-        TellChanged();
+        _known.Begin(leadership.Term, _candidate!.MemberId, "", isOwn: true);
+        _known.TellChanged();
     }
 
-    /// <summary>A term is over: who waits for its leader waits no more.</summary>
-    private void End(Leader leader)
+    private void End()
     {
-        Interlocked.Exchange(ref _heardAt, long.MinValue);
-        Interlocked.Exchange(ref _takenAt, long.MinValue);
-        _leader = leader with { IsOwn = false };
-        _ = _over?.CancelAsync();
-        TellChanged();
-    }
-
-    private void TellChanged()
-    {
-        var changed = _changed;
-        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        changed.TrySetResult();
+        _taken.Forget();
+        _known.End();
     }
 
     private static partial class Log
