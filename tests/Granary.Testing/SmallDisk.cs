@@ -35,9 +35,10 @@ public sealed class SmallDisk : IDisposable
         using var file = new FileStream(Filler, FileMode.Append);
         try
         {
-            while (FreeBytes > leaving)
+            // The server writes meanwhile: what is free is asked once for each block.
+            while (FreeBytes - leaving is > 0 and var tooMuch)
             {
-                file.Write(block, 0, (int)Math.Min(block.Length, FreeBytes - leaving));
+                file.Write(block, 0, (int)Math.Min(block.Length, tooMuch));
                 file.Flush();
             }
         }
