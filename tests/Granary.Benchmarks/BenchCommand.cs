@@ -51,12 +51,10 @@ internal static class BenchCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var clientCount = parsed.GetValue(clients);
-            Uri[] servers = [.. parsed.GetValue(endpoints)!.Select(static endpoint => new Uri(endpoint))];
             var result = await LoadRun.Run(
                 new LoadOptions
                 {
-                    Endpoint = servers[0],
-                    Endpoints = servers,
+                    Endpoints = [.. parsed.GetValue(endpoints)!.Select(static endpoint => new Uri(endpoint))],
                     Workload = parsed.GetValue(workload),
                     Clients = clientCount,
                     Connections = parsed.GetValue(connections) ?? Math.Max(1, clientCount / 10),

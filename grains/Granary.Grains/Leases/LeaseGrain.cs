@@ -33,7 +33,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
     private readonly LeaseTimers _timers = new(time);
 
     private readonly CancellationTokenSource _deactivating = new();
-    private LeaseEnds _ends = null!;
+    private LeaseWrites _writes = null!;
     private Task _expiry = Task.CompletedTask;
     private TimeSpan _toldPaused;
     private long _term;
@@ -41,7 +41,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         (_term, var slot) = LeaseGrainKey.Parse(this.GetPrimaryKeyString());
-        _ends = new LeaseEnds(replica, GrainFactory, _term, Forget);
+        _writes = new LeaseWrites(replica, GrainFactory, _term, Forget);
         using var view = replica.View();
         foreach (var lease in view.Leases())
         {
@@ -78,7 +78,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
     public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, Caller caller, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var response = await _ends.End(request.ID, caller).WaitAsync(cancellationToken);
+        var response = await _writes.End(request.ID, caller).WaitAsync(cancellationToken);
         LeaseMetrics.Revoked.Add(1);
         return response;
     }
@@ -105,7 +105,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
             }
             else
             {
-                (ending ??= []).Add(_ends.AwaitEnd(lease.Id));
+                (ending ??= []).Add(_writes.AwaitEnd(lease.Id));
             }
         }
 
@@ -172,7 +172,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
 
     private async Task<LeaseGrantResponse> GrantAndTrack(LeaseGrantRequest request, Caller caller)
     {
-        var response = await _ends.Writer().Grant(request, caller, CancellationToken.None);
+        var response = await _writes.Grant(request, caller);
         Track(request.ID, request.TTL);
         LeaseMetrics.Granted.Add(1);
         LeaseMetrics.Ttl.Record(request.TTL);
@@ -244,7 +244,7 @@ internal sealed partial class LeaseGrain(Replica replica, ICommitLog log, ILeade
         span?.SetTag("granary.lease", lease.Id);
         try
         {
-            await _ends.EndExpired(lease.Id);
+            await _writes.EndExpired(lease.Id);
             LeaseMetrics.Expired.Add(1);
             LeaseMetrics.Lateness.Record(-_timers.Remaining(lease).TotalSeconds);
         }

@@ -67,7 +67,7 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
         await Eventually.Holds("there is a leader", async () => (leader = await findLeader()) is not null, Deadline, cancellationToken);
         var follower = servers.First(server => server != leader);
         await Fill.Run(new Uri(leader!.Address), _keys, cancellationToken);
-        var load = new LoadOptions { Endpoint = new Uri(leader.Address), Keys = _keys, Clients = Clients, Warmup = options.Warmup, Duration = options.Duration };
+        var load = new LoadOptions { Endpoints = [new Uri(leader.Address)], Keys = _keys, Clients = Clients, Warmup = options.Warmup, Duration = options.Duration };
         var everywhere = load with
         {
             Endpoints = [.. servers.Select(static server => new Uri(server.Address))],
@@ -79,7 +79,7 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
         return new Figures(
             await LoadRun.Run(everywhere, cancellationToken),
             await LoadRun.Run(load with { Clients = 1, Connections = 1 }, cancellationToken),
-            await LoadRun.Run(load with { Workload = Workload.Range, Endpoint = new Uri(follower.Address) }, cancellationToken),
+            await LoadRun.Run(load with { Workload = Workload.Range, Endpoints = [new Uri(follower.Address)] }, cancellationToken),
             await MeasureEvents(leader, follower, cancellationToken));
     }
 

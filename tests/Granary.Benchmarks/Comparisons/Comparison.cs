@@ -28,7 +28,7 @@ internal sealed class Comparison(CompareOptions options, TextWriter output)
         return await LoadRun.Run(
             new LoadOptions
             {
-                Endpoint = endpoint,
+                Endpoints = [endpoint],
                 Workload = one.Workload,
                 Clients = one.Clients,
                 Connections = one.Connections,

@@ -146,7 +146,7 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
                 var result = await LoadRun.Run(
                     new LoadOptions
                     {
-                        Endpoint = new Uri(target.Address),
+                        Endpoints = [new Uri(target.Address)],
                         Credentials = target.Credentials,
                         Workload = workload,
                         Clients = Clients,

@@ -83,7 +83,7 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
     }
 
     private static Task<LoadResult> Puts(Uri endpoint, TimeSpan duration, int processId, CancellationToken cancellationToken) => LoadRun.Run(
-        new LoadOptions { Endpoint = endpoint, Warmup = TimeSpan.FromSeconds(1), Duration = duration, ServerProcessId = processId }, cancellationToken);
+        new LoadOptions { Endpoints = [endpoint], Warmup = TimeSpan.FromSeconds(1), Duration = duration, ServerProcessId = processId }, cancellationToken);
 
     /// <summary>Puts one at a time; from the call of each put until each watcher has its event.</summary>
     private static async Task<Percentiles> Latency(Uri endpoint, Connection writer, int watchers, int puts, CancellationToken cancellationToken)

@@ -3,10 +3,8 @@ namespace Granary.Benchmarks.Load;
 /// <summary>One load: who does what on which keys for how long.</summary>
 internal sealed record LoadOptions
 {
-    public required Uri Endpoint { get; init; }
-
-    /// <summary>Several servers between which the connections are divided, in the place of the one; null for that.</summary>
-    public IReadOnlyList<Uri>? Endpoints { get; init; }
+    /// <summary>The servers between which the connections are divided.</summary>
+    public required IReadOnlyList<Uri> Endpoints { get; init; }
 
     public Credentials? Credentials { get; init; }
 

@@ -28,7 +28,7 @@ internal sealed class LoadRun : IDisposable
     public static async Task<LoadResult> Run(LoadOptions options, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Clients);
-        var connections = Connection.Open(options.Endpoints ?? [options.Endpoint], options.Connections, options.Credentials);
+        var connections = Connection.Open(options.Endpoints, options.Connections, options.Credentials);
         try
         {
             using var run = new LoadRun();

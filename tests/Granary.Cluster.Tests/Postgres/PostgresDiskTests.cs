@@ -65,7 +65,7 @@ public sealed class PostgresDiskTests : PostgresTest
             async () =>
             {
                 await Put(leader, "a", $"{++writes}{new string('.', 1 << 20)}");
-                return writes % 50 == 0 && await IsReady() is false;
+                return writes % 50 == 0 && !await IsReady();
             },
             Generous,
             Stop);

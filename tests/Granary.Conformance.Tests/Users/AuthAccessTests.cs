@@ -124,8 +124,7 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
         var told = new List<string>();
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var token = (await new Auth.AuthClient(server.Channel).AuthenticateAsync(
-                new AuthenticateRequest { Name = "ann", Password = "a" }, cancellationToken: Cancellation)).Token;
+            var token = await Token(server, "ann", "a");
             using var keepAlive = new Protos.Lease.LeaseClient(server.Channel).LeaseKeepAlive(Headers(token), cancellationToken: Cancellation);
             foreach (var lease in (long[])[Lease, 5, Lease, Lease + 1])
             {
@@ -154,10 +153,8 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
         var told = new List<string>();
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var token = (await new Auth.AuthClient(server.Channel).AuthenticateAsync(
-                new AuthenticateRequest { Name = "ann", Password = "a" }, cancellationToken: Cancellation)).Token;
-            var root = (await new Auth.AuthClient(server.Channel).AuthenticateAsync(
-                new AuthenticateRequest { Name = "root", Password = AuthPair.RootPassword }, cancellationToken: Cancellation)).Token;
+            var token = await Token(server, "ann", "a");
+            var root = await Token(server, "root", AuthPair.RootPassword);
             using var watch = new Watch.WatchClient(server.Channel).Watch(Headers(token), cancellationToken: Cancellation);
             using var keepAlive = new Protos.Lease.LeaseClient(server.Channel).LeaseKeepAlive(Headers(token), cancellationToken: Cancellation);
             var auth = new Auth.AuthClient(server.Channel);
@@ -208,6 +205,9 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
         await Root(grants);
         await LogIn("ann", "a");
     }
+
+    private static async Task<string> Token(Server server, string name, string password) =>
+        (await new Auth.AuthClient(server.Channel).AuthenticateAsync(new AuthenticateRequest { Name = name, Password = password }, cancellationToken: Cancellation)).Token;
 
     private static WatchRequest Watches(string key) => new() { CreateRequest = new WatchCreateRequest { Key = Bytes(key) } };
 

@@ -6,17 +6,19 @@ using Granary.Storage.Replicas;
 
 namespace Granary.Grains.Leases;
 
-/// <summary>Ends leases of one slot in one term: each end is a write like any other, and all who wait for the end of a lease share it.</summary>
+/// <summary>
+/// Grants and ends leases of one slot in one term, which are writes like any other. All who wait for the end of a lease whose time is over share it.
+/// </summary>
 /// <param name="replica">Of this silo, which leads.</param>
 /// <param name="grains">Has those that write.</param>
 /// <param name="term">Of the leader.</param>
 /// <param name="ended">Told of each lease that is gone, whoever ended it.</param>
-internal sealed class LeaseEnds(Replica replica, IGrainFactory grains, long term, Action<long> ended)
+internal sealed class LeaseWrites(Replica replica, IGrainFactory grains, long term, Action<long> ended)
 {
     private readonly Dictionary<long, Task<LeaseRevokeResponse>> _running = [];
 
-    /// <summary>The grain that writes what belongs to no key.</summary>
-    public IKeyRangeGrain Writer() => grains.GetGrain<IKeyRangeGrain>(KeyRangeGrainKey.Of(term, replica.State.Ranges!.IdAt(0)));
+    /// <summary>Grants a lease on behalf of a caller.</summary>
+    public async Task<LeaseGrantResponse> Grant(LeaseGrantRequest request, Caller caller) => await Writer().Grant(request, caller, CancellationToken.None);
 
     /// <summary>Ends a lease on behalf of a caller. It is shared with nobody: others must not be refused, or let in, for what this caller may do.</summary>
     public async Task<LeaseRevokeResponse> End(long id, Caller caller)
@@ -74,4 +76,6 @@ internal sealed class LeaseEnds(Replica replica, IGrainFactory grains, long term
             _running.Remove(id);
         }
     }
+
+    private IKeyRangeGrain Writer() => grains.GetGrain<IKeyRangeGrain>(KeyRangeGrainKey.Of(term, replica.State.Ranges!.IdAt(0)));
 }
