@@ -77,7 +77,7 @@ internal sealed class Requests
             case Operation.Renew renew:
                 using (var renewal = new Lease.LeaseClient(channel).LeaseKeepAlive(deadline: deadline))
                 {
-                    await renewal.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = renew.Lease });
+                    await Send(renewal.RequestStream, new LeaseKeepAliveRequest { ID = renew.Lease });
                     await renewal.ResponseStream.MoveNext(CancellationToken.None);
                     return new Answer(renewal.ResponseStream.Current.Header.Revision, renewal.ResponseStream.Current.TTL > 0, []);
                 }
@@ -93,8 +93,9 @@ internal sealed class Requests
         GrpcChannel channel, long start, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var watch = new Watch.WatchClient(channel).Watch(cancellationToken: cancellationToken);
-        await watch.RequestStream.WriteAsync(
-            new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Zero, RangeEnd = Zero, StartRevision = start, PrevKv = true } }, cancellationToken);
+        await Send(
+            watch.RequestStream,
+            new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Zero, RangeEnd = Zero, StartRevision = start, PrevKv = true } });
         while (await watch.ResponseStream.MoveNext(cancellationToken))
         {
             var response = watch.ResponseStream.Current;
@@ -111,6 +112,19 @@ internal sealed class Requests
                     told.Type == Event.Types.EventType.Delete ? null : told.Kv.Value.ToStringUtf8(),
                     told.PrevKv?.Value.ToStringUtf8()))];
             }
+        }
+    }
+
+    // A connection that is cut while the first request of a stream is on its way ends some writes with what the wire said, not with a status.
+    private static async Task Send<T>(IClientStreamWriter<T> requests, T request)
+    {
+        try
+        {
+            await requests.WriteAsync(request);
+        }
+        catch (Exception exception) when (exception is IOException or HttpRequestException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, exception.Message, exception));
         }
     }
 
