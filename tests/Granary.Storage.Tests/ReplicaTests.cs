@@ -205,7 +205,7 @@ public abstract partial class ReplicaTests(bool onDisk)
 
     protected static void ApplyDeferred(Replica replica, int changes)
     {
-        if (replica.HasDeferred)
+        if (replica.HasDeferred && changes > 0)
         {
             replica.ApplyDeferred(changes);
             replica.Publish();

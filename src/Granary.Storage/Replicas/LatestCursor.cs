@@ -14,9 +14,10 @@ internal sealed class LatestCursor(IStoreCursor cursor, long revision, IReadOnly
     {
         while (budget-- > 0)
         {
-            if (!cursor.MoveNext())
+            var move = cursor.TryMoveNext();
+            if (move != CursorMove.Pair)
             {
-                return CursorMove.End;
+                return move;
             }
 
             if (revision == long.MaxValue && deferred.Count == 0)

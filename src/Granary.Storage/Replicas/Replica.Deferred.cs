@@ -99,9 +99,10 @@ public sealed partial class Replica
     /// Takes a little more of a bulk deletion, which is visible since its commit, out of the store. Changes nothing that can be seen;
     /// goes into the store by <see cref="Publish"/>, before which nothing else is applied.
     /// </summary>
-    /// <param name="maxChanges">How many keys at most; less when their values are large.</param>
+    /// <param name="maxChanges">How many keys at most, one at least; less when their values are large.</param>
     public void ApplyDeferred(int maxChanges = DeferredChangesPerStep)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxChanges, 1);
         using var view = View();
         if (!ReferenceEquals(view.State, _state))
         {

@@ -94,7 +94,7 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     public IEnumerable<ByteString> Attached(long lease, CancellationToken cancellationToken)
     {
         using var cursor = _snapshot.Scan(Family.LeaseKeys, LeaseKey.Of(lease), LeaseKey.Behind(lease));
-        for (var looked = 1; cursor.MoveNext(); looked++)
+        for (var looked = 1; cursor.MoveOn(cancellationToken); looked++)
         {
             if (looked % EntriesPerLook == 0)
             {

@@ -13,9 +13,9 @@ internal sealed class SupersededCursor : IPairCursor
     private readonly long _revision;
     private readonly ByteWriter _seekKey = new();
     private byte[] _key = [];
-    private bool _started;
 
-    // The entry under the cursor is still to be looked at.
+    // Where the cursor is: before its first entry or on its way to one, on one that is still to be looked at, or on one that has been.
+    private bool _isUnderWay = true;
     private bool _isAhead;
 
     public SupersededCursor(IStoreSnapshot snapshot, KeyRange keys, long revision)
@@ -50,12 +50,16 @@ internal sealed class SupersededCursor : IPairCursor
     {
         while (budget-- > 0)
         {
-            if (!_isAhead && !(_started ? SeekBehind(_key) : _cursor.MoveNext()))
+            if (!_isAhead)
             {
-                return CursorMove.End;
+                var move = _isUnderWay ? _cursor.TryMoveNext() : SeekBehind(_key);
+                _isUnderWay = move == CursorMove.Paused;
+                if (move != CursorMove.Pair)
+                {
+                    return move;
+                }
             }
 
-            _started = true;
             _isAhead = false;
             _key = HistoryKey.Key(_cursor.Key);
             if (HistoryKey.ModRevision(_cursor.Key) > _revision)
@@ -63,9 +67,11 @@ internal sealed class SupersededCursor : IPairCursor
                 // Either the newest of this key that is old enough, or already the next key.
                 _seekKey.Clear();
                 HistoryKey.Write(_seekKey, _key, _revision);
-                if (!_cursor.Seek(_seekKey.Written))
+                var move = _cursor.TrySeek(_seekKey.Written);
+                _isUnderWay = move == CursorMove.Paused;
+                if (move != CursorMove.Pair)
                 {
-                    return CursorMove.End;
+                    return move;
                 }
 
                 _isAhead = true;
@@ -98,10 +104,10 @@ internal sealed class SupersededCursor : IPairCursor
         }
     }
 
-    private bool SeekBehind(ReadOnlySpan<byte> key)
+    private CursorMove SeekBehind(ReadOnlySpan<byte> key)
     {
         _seekKey.Clear();
         HistoryKey.WriteBehind(_seekKey, key);
-        return _cursor.Seek(_seekKey.Written);
+        return _cursor.TrySeek(_seekKey.Written);
     }
 }

@@ -1,3 +1,5 @@
+using Granary.Mvcc.Evaluation;
+
 namespace Granary.Storage.Stores;
 
 /// <summary>Makes a value out of stored bytes, which are gone when it returns.</summary>
@@ -73,4 +75,25 @@ public interface IStoreCursor : IDisposable
 
     /// <summary>Goes to the first key at or behind <paramref name="key"/>; false if there is none before the end.</summary>
     bool Seek(ReadOnlySpan<byte> key);
+
+    /// <summary>
+    /// As <see cref="MoveNext"/>, but pauses where very many deleted keys lie before the next one, and goes on from there when it is called again.
+    /// </summary>
+    CursorMove TryMoveNext() => MoveNext() ? CursorMove.Pair : CursorMove.End;
+
+    /// <summary>As <see cref="Seek"/>, but pauses as <see cref="TryMoveNext"/> does, which then goes on.</summary>
+    CursorMove TrySeek(ReadOnlySpan<byte> key) => Seek(key) ? CursorMove.Pair : CursorMove.End;
+
+    /// <summary>As <see cref="MoveNext"/>, for a caller who may leave while deleted keys are passed over.</summary>
+    /// <exception cref="OperationCanceledException">The caller has left.</exception>
+    bool MoveOn(CancellationToken cancellationToken)
+    {
+        CursorMove move;
+        while ((move = TryMoveNext()) == CursorMove.Paused)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return move == CursorMove.Pair;
+    }
 }

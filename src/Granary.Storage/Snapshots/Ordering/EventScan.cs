@@ -39,7 +39,7 @@ internal sealed class EventScan(TemporarySpace space, int spoolBytes) : IDisposa
         using var events = snapshot.ScanOnce(Family.Events, StoredEvent.Key(Math.Max(0, compactedRevision + 1), 0));
         long current = -1;
         var count = 0;
-        while (events.MoveNext())
+        while (events.MoveOn(cancellationToken))
         {
             if ((++count & 0xfff) == 0)
             {

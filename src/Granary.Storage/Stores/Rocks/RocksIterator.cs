@@ -25,6 +25,11 @@ internal static unsafe class RocksIterator
     private static readonly delegate* unmanaged[SuppressGCTransition]<nint, nuint*, byte*> EntryValue =
         (delegate* unmanaged[SuppressGCTransition]<nint, nuint*, byte*>)NativeLibrary.GetExport(Library, "rocksdb_iter_value");
 
+    private static readonly delegate* unmanaged<nint, byte**, void> LastError =
+        (delegate* unmanaged<nint, byte**, void>)NativeLibrary.GetExport(Library, "rocksdb_iter_get_error");
+
+    private static readonly delegate* unmanaged<void*, void> Free = (delegate* unmanaged<void*, void>)NativeLibrary.GetExport(Library, "rocksdb_free");
+
     public static void Next(nint iterator) => NextEntry(iterator);
 
     public static bool IsValid(nint iterator) => EntryIsValid(iterator) != 0;
@@ -43,6 +48,21 @@ internal static unsafe class RocksIterator
         nuint bytes;
         var value = EntryValue(iterator, &bytes);
         return new ReadOnlySpan<byte>(value, (int)bytes);
+    }
+
+    /// <summary>Why an iterator is not valid, in RocksDB's words; null where it is behind its last entry.</summary>
+    public static string? Error(nint iterator)
+    {
+        byte* error = null;
+        LastError(iterator, &error);
+        if (error is null)
+        {
+            return null;
+        }
+
+        var text = Marshal.PtrToStringUTF8((nint)error);
+        Free(error);
+        return text;
     }
 
     /// <summary>The library that the binding has chosen: it comes in several builds, and an iterator must stay within one.</summary>

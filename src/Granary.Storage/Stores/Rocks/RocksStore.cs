@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Granary.Mvcc.Evaluation;
 using RocksDbSharp;
 
 namespace Granary.Storage.Stores.Rocks;
@@ -12,6 +13,12 @@ public sealed unsafe class RocksStore : IStore
     // Everything is rewritten, but no file twice.
     private const byte ForceBottommostLevel = 3;
 
+    // A file is rewritten once half of so many entries in a row are deletions.
+    private const int DeletionsWindow = 8192;
+
+    // RocksDB's words where a cursor has passed over as many entries as it may.
+    private const string TooManySkipped = "Result incomplete: Too many internal keys skipped.";
+
     private static readonly Family[] Families = Enum.GetValues<Family>();
 
     // Of a cursor over a whole family.
@@ -22,6 +29,7 @@ public sealed unsafe class RocksStore : IStore
     private readonly WriteOptions _writeOptions;
     private readonly nint[] _handles;
     private readonly string _directory;
+    private readonly int _entriesPerPause;
 
     // Snapshots and cursors use the database natively: it is closed when the last of them is gone.
     private readonly Lock _closing = new();
@@ -33,6 +41,7 @@ public sealed unsafe class RocksStore : IStore
     public RocksStore(RocksStoreOptions options)
     {
         _directory = options.Directory;
+        _entriesPerPause = options.EntriesPerPause;
         if (!options.ReadOnly)
         {
             Directory.CreateDirectory(options.Directory);
@@ -67,13 +76,20 @@ public sealed unsafe class RocksStore : IStore
                 Native.Instance.rocksdb_block_based_options_set_partition_filters(table.Handle, 1);
             }
 
-            families.Add(new ColumnFamilies.Descriptor(Name(family), new ColumnFamilyOptions()
+            var familyOptions = new ColumnFamilyOptions()
                 .SetWriteBufferSize((ulong)options.MemtableBytes)
                 .SetMaxWriteBufferNumber(4)
                 .SetCompression(Compression.Lz4)
                 .SetLevelCompactionDynamicLevelBytes(true)
                 .SetDisableAutoCompactions(options.CompactsAtOnce ? 0 : 1)
-                .SetBlockBasedTableFactory(table)));
+                .SetBlockBasedTableFactory(table);
+            if (family is Family.Latest or Family.LeaseKeys)
+            {
+                // Cursors pass over what is deleted there until it is gone. History and events are read behind what a compaction has deleted.
+                Native.Instance.rocksdb_options_add_compact_on_deletion_collector_factory(familyOptions.Handle, DeletionsWindow, DeletionsWindow / 2);
+            }
+
+            families.Add(new ColumnFamilies.Descriptor(Name(family), familyOptions));
         }
 
         try
@@ -419,6 +435,8 @@ public sealed unsafe class RocksStore : IStore
         private readonly GCHandle _end;
         private readonly nint _options;
         private readonly nint _iterator;
+        // Where to go on.
+        private byte[]? _pausedAt;
         private bool _started;
         private bool _disposed;
 
@@ -428,6 +446,7 @@ public sealed unsafe class RocksStore : IStore
             _start = start;
             var native = RocksDbSharp.Native.Instance;
             _options = OptionsOf(snapshot);
+            native.rocksdb_readoptions_set_max_skippable_internal_keys(_options, (ulong)store._entriesPerPause);
             if (once)
             {
                 native.rocksdb_readoptions_set_fill_cache(_options, 0);
@@ -451,18 +470,22 @@ public sealed unsafe class RocksStore : IStore
 
         public ReadOnlySpan<byte> Value => RocksIterator.Value(_iterator);
 
-        public bool MoveNext()
+        public bool MoveNext() => IsOnEntry(TryMoveNext());
+
+        public bool Seek(ReadOnlySpan<byte> key) => IsOnEntry(TrySeek(key));
+
+        public CursorMove TryMoveNext()
         {
-            if (!_started)
+            if (_pausedAt is not null || !_started)
             {
-                return Seek(_start);
+                return TrySeek(_pausedAt ?? _start);
             }
 
             RocksIterator.Next(_iterator);
-            return IsValid();
+            return Move();
         }
 
-        public bool Seek(ReadOnlySpan<byte> key)
+        public CursorMove TrySeek(ReadOnlySpan<byte> key)
         {
             _started = true;
             fixed (byte* k = key)
@@ -470,7 +493,7 @@ public sealed unsafe class RocksStore : IStore
                 RocksDbSharp.Native.Instance.rocksdb_iter_seek(_iterator, k, (nuint)key.Length);
             }
 
-            return IsValid();
+            return Move();
         }
 
         public void Dispose()
@@ -491,16 +514,36 @@ public sealed unsafe class RocksStore : IStore
             _store.Leave();
         }
 
-        private bool IsValid()
+        private bool IsOnEntry(CursorMove move)
         {
-            if (RocksIterator.IsValid(_iterator))
+            while (move == CursorMove.Paused)
             {
-                return true;
+                move = TryMoveNext();
             }
 
-            // The end of the range and a read error look alike; this throws in the second case.
-            RocksDbSharp.Native.Instance.rocksdb_iter_get_error(_iterator);
-            return false;
+            return move == CursorMove.Pair;
+        }
+
+        private CursorMove Move()
+        {
+            _pausedAt = null;
+            if (RocksIterator.IsValid(_iterator))
+            {
+                return CursorMove.Pair;
+            }
+
+            switch (RocksIterator.Error(_iterator))
+            {
+                case null:
+                    return CursorMove.End;
+                case TooManySkipped:
+                    // The last deleted key that it has passed over is still there, as that of an entry would be.
+                    _pausedAt = Key.ToArray();
+                    return CursorMove.Paused;
+                default:
+                    RocksDbSharp.Native.Instance.rocksdb_iter_get_error(_iterator);
+                    return CursorMove.End;
+            }
         }
     }
 }

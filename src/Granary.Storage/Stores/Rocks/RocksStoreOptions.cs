@@ -14,6 +14,12 @@ public sealed record RocksStoreOptions
     /// <summary>Bytes of written data held in memory before it goes to files.</summary>
     public long MemtableBytes { get; init; } = 64 << 20;
 
+    /// <summary>
+    /// Entries that a cursor passes over before it pauses: deleted ones, and what they hide. More than the few that one key can have before
+    /// RocksDB jumps over the rest of them, else the cursor would not get on.
+    /// </summary>
+    public int EntriesPerPause { get; init; } = 4096;
+
     /// <summary>Bytes of file blocks held in memory.</summary>
     public long BlockCacheBytes { get; init; } = 128 << 20;
 }
