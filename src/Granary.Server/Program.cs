@@ -1,5 +1,6 @@
 using Granary.Server.Configuration;
 using Granary.Server.Hosting;
+using Granary.Storage.Stores.Rocks;
 
 if (ProcessLimits.Shortage() is { } shortage)
 {
@@ -7,4 +8,5 @@ if (ProcessLimits.Shortage() is { } shortage)
     return 1;
 }
 
+NativeHeap.Share();
 return await CommandLine.Run(args);

@@ -41,25 +41,76 @@ public sealed class LargeAnswerTests
     }
 
     [Fact]
+    public async Task Large_txns_that_write_share_a_bounded_memory_and_give_it_back_and_small_ones_do_not_wait_for_them()
+    {
+        var request = new TxnRequest
+        {
+            Success =
+            {
+                new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("written") } },
+                new RequestOp { RequestRange = Everything },
+            },
+        };
+        await MustBeBounded(Method("etcdserverpb.KV", "Txn", request), request);
+    }
+
+    [Fact]
+    public Task Large_answers_in_JSON_share_a_bounded_memory_and_give_it_back_and_small_ones_do_not_wait_for_them() => MustBeBounded(async server =>
+    {
+        using var http = new HttpClient();
+        using var body = new StringContent("""{"key":"AA==","range_end":"AA=="}""");
+        using var request = new HttpRequestMessage(HttpMethod.Post, server.Address + "/v3/kv/range") { Content = body };
+        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+        await using var read = await answer.EnsureSuccessStatusCode().Content.ReadAsStreamAsync(Stop);
+        var bytes = 0L;
+        var buffer = new byte[1 << 16];
+        for (int more; (more = await read.ReadAsync(buffer, Stop)) > 0;)
+        {
+            bytes += more;
+        }
+
+        return bytes;
+    });
+
+    [Fact]
+    public async Task A_write_whose_answer_finds_no_room_within_its_deadline_writes_nothing()
+    {
+        await using var server = await Server.Start(Product.Granary, Stop, "--engine=memory", "--answer-memory-bytes=1048576");
+        await Fill(server);
+        var kv = new KV.KVClient(server.Channel);
+        var written = new PutRequest { Key = ByteString.CopyFromUtf8("written") };
+        var txn = new TxnRequest { Success = { new RequestOp { RequestPut = written }, new RequestOp { RequestRange = Everything } } };
+        var delete = new DeleteRangeRequest { Key = ByteString.CopyFrom(0), RangeEnd = ByteString.CopyFrom(0), PrevKv = true };
+        using (await TakeTheBudget(server))
+        {
+            var soon = DateTime.UtcNow.AddMilliseconds(300);
+            var writes = new[] { kv.TxnAsync(txn, deadline: soon, cancellationToken: Stop).ResponseAsync, (Task)kv.DeleteRangeAsync(delete, deadline: soon, cancellationToken: Stop).ResponseAsync };
+            foreach (var write in writes)
+            {
+                Assert.Equal(StatusCode.DeadlineExceeded, (await Assert.ThrowsAsync<RpcException>(() => write)).StatusCode);
+            }
+
+            await Eventually.Holds("nobody waits", async () => await Metric(server, "granary_answers_waiting") == 0, Generous, Stop);
+            Assert.Equal(0, (await kv.RangeAsync(new RangeRequest { Key = written.Key }, cancellationToken: Stop)).Count);
+            Assert.Equal(Values, (await kv.RangeAsync(new RangeRequest { Key = Key(0), RangeEnd = ByteString.CopyFromUtf8("l"), CountOnly = true }, cancellationToken: Stop)).Count);
+        }
+
+        var answer = await kv.TxnAsync(txn, cancellationToken: Stop);
+        Assert.Equal(Values + 1, answer.Responses[1].ResponseRange.Count);
+        var deleted = await kv.DeleteRangeAsync(delete, cancellationToken: Stop);
+        Assert.Equal((Values + 1, answer.Header.Revision + 1), (deleted.PrevKvs.Count, deleted.Header.Revision));
+        await Eventually.Holds("all is given back", async () => await Metric(server, "granary_answers_memory_bytes") == 0, Generous, Stop);
+    }
+
+    [Fact]
     public async Task An_answer_that_finds_no_room_within_its_deadline_is_given_up_and_takes_none()
     {
         await using var server = await Server.Start(Product.Granary, Stop, "--engine=memory", "--answer-memory-bytes=1048576");
         await Fill(server);
         var kv = new KV.KVClient(server.Channel);
 
-        // The first one takes all there is for as long as its client does not read.
-        using var slow = Channels.RawHttp2(server.Address);
-        using var request = new HttpRequestMessage(HttpMethod.Post, server.Address + "/etcdserverpb.KV/Range")
+        using (await TakeTheBudget(server))
         {
-            Version = new Version(2, 0),
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new ByteArrayContent([0, 0, 0, 0, (byte)Everything.CalculateSize(), .. Everything.ToByteArray()]),
-            Headers = { { "te", "trailers" } },
-        };
-        request.Content.Headers.ContentType = new("application/grpc");
-        using (await slow.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop))
-        {
-            await Eventually.Holds("the budget is taken", async () => await Metric(server, "granary_answers_memory_bytes") > 0, Generous, Stop);
             var late = await Assert.ThrowsAsync<RpcException>(
                 async () => await kv.RangeAsync(Everything, deadline: DateTime.UtcNow.AddMilliseconds(300), cancellationToken: Stop));
             Assert.Equal(StatusCode.DeadlineExceeded, late.StatusCode);
@@ -72,19 +123,38 @@ public sealed class LargeAnswerTests
         await Eventually.Holds("all is given back", async () => await Metric(server, "granary_answers_memory_bytes") == 0, Generous, Stop);
     }
 
-    private static async Task MustBeBounded<T>(Method<T, Size> method, T request)
-        where T : class
+    /// <summary>Asks for everything, and does not read it until what is returned is disposed: that takes all there is.</summary>
+    private static async Task<IDisposable> TakeTheBudget(Server server)
+    {
+        var slow = Channels.RawHttp2(server.Address);
+        using var request = new HttpRequestMessage(HttpMethod.Post, server.Address + "/etcdserverpb.KV/Range")
+        {
+            Version = new Version(2, 0),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent([0, 0, 0, 0, (byte)Everything.CalculateSize(), .. Everything.ToByteArray()]),
+            Headers = { { "te", "trailers" } },
+        };
+        request.Content.Headers.ContentType = new("application/grpc");
+        var answer = await slow.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+        await Eventually.Holds("the budget is taken", async () => await Metric(server, "granary_answers_memory_bytes") > 0, Generous, Stop);
+        return new Unread(slow, answer);
+    }
+
+    private static Task MustBeBounded<T>(Method<T, Size> method, T request)
+        where T : class => MustBeBounded(async server =>
+        {
+            using var channel = Channels.To(server.Address);
+            return (await channel.CreateCallInvoker().AsyncUnaryCall(method, null, new CallOptions(cancellationToken: Stop), request)).Bytes;
+        });
+
+    private static async Task MustBeBounded(Func<Server, Task<long>> call)
     {
         await using var server = await Server.Start(Product.Granary, Stop, $"--answer-memory-bytes={Budget}");
         await Fill(server);
         var idle = ServerMemory.Resident(server);
         ServerMemory.ForgetPeak(server);
         var start = Stopwatch.GetTimestamp();
-        var large = Task.WhenAll(Enumerable.Range(0, Callers).Select(async _ =>
-        {
-            using var channel = Channels.To(server.Address);
-            return await channel.CreateCallInvoker().AsyncUnaryCall(method, null, new CallOptions(cancellationToken: Stop), request);
-        }));
+        var large = Task.WhenAll(Enumerable.Range(0, Callers).Select(_ => call(server)));
         var kv = new KV.KVClient(server.Channel);
         var small = new ConcurrentBag<TimeSpan>();
         while (!large.IsCompleted)
@@ -94,7 +164,7 @@ public sealed class LargeAnswerTests
             small.Add(Stopwatch.GetElapsedTime(begun));
         }
 
-        Assert.All(await large, size => Assert.True(size.Bytes > Values * ValueBytes));
+        Assert.All(await large, bytes => Assert.True(bytes > Values * ValueBytes));
         var took = Stopwatch.GetElapsedTime(start);
         var peak = ServerMemory.Peak(server);
         TestContext.Current.TestOutputHelper!.WriteLine(
@@ -126,4 +196,14 @@ public sealed class LargeAnswerTests
     private static ByteString Key(int number) => ByteString.CopyFromUtf8($"key-{number}");
 
     private sealed record Size(long Bytes);
+
+    /// <summary>An answer that nobody reads, for as long as it is referred to.</summary>
+    private sealed class Unread(HttpClient client, HttpResponseMessage answer) : IDisposable
+    {
+        public void Dispose()
+        {
+            answer.Dispose();
+            client.Dispose();
+        }
+    }
 }

@@ -14,9 +14,6 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
     /// <summary>An answer of no more bytes than this is small.</summary>
     public const long SmallBytes = 1 << 20;
 
-    // An answer is there twice while it is sent: as pairs and as a message.
-    private const int Copies = 2;
-
     private readonly Lock _gate = new();
     private readonly LinkedList<(AnswerShare Share, TaskCompletionSource Admitted)> _waiting = [];
     private long _bytes;
@@ -96,7 +93,7 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
 
             if (share.Bytes > 0 && bytes > share.Bytes)
             {
-                _bytes += Copies * (bytes - share.Bytes);
+                _bytes += share.Copies * (bytes - share.Bytes);
                 share.Bytes = bytes;
             }
         }
@@ -120,8 +117,8 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
         lock (_gate)
         {
             share.IsDisposed = true;
-            Collect(share.Bytes);
-            _bytes -= Copies * share.Bytes;
+            Collect(share.Copies * share.Bytes);
+            _bytes -= share.Copies * share.Bytes;
             share.Bytes = 0;
             EndReading(share);
             AdmitWaiting();
@@ -132,7 +129,7 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
     private void Collect(long bytes)
     {
         _garbage += bytes;
-        if (_garbage >= maxBytes / (2 * Copies))
+        if (_garbage >= maxBytes / 2)
         {
             _garbage = 0;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
@@ -153,7 +150,7 @@ public sealed class AnswerBudget(long maxBytes, int maxReading, int maxWaiting =
     {
         _reading++;
         _largeCount++;
-        _bytes += Copies * SmallBytes;
+        _bytes += share.Copies * SmallBytes;
         (share.Bytes, share.IsReading) = (SmallBytes, true);
     }
 

@@ -13,7 +13,11 @@ public sealed class AnswerShare : IDisposable
     private readonly AnswerBudget _budget;
 
     /// <param name="budget">Whose share it is.</param>
-    public AnswerShare(AnswerBudget budget) => _budget = budget;
+    /// <param name="copies">How often the answer is in memory while it is on its way: twice where it is sent as it is, as pairs and as a message.</param>
+    public AnswerShare(AnswerBudget budget, int copies = 2) => (_budget, Copies) = (budget, copies);
+
+    [NonSerialized]
+    internal readonly int Copies;
 
     // What follows is the budget's, and changed by it alone, under its lock. A share goes by reference, to a grain of this silo, and never
     // over the wire; but Orleans wants to know what it would write.
@@ -36,6 +40,32 @@ public sealed class AnswerShare : IDisposable
     /// <exception cref="EtcdException">Too many wait already.</exception>
     /// <exception cref="OperationCanceledException">The caller has left.</exception>
     public Task Take(CancellationToken cancellationToken) => _budget.WaitForAdmission(this, cancellationToken);
+
+    /// <summary>
+    /// Says how many bytes the answer has by now; false when it is large and there is no room for it. Then nothing of it is to be held while its
+    /// caller waits (<see cref="Take"/>): it is read anew.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">Nobody wants the answer any more.</exception>
+    public bool TryGrowTo(long bytes)
+    {
+        if (bytes > AnswerBudget.SmallBytes && !TryTake())
+        {
+            return false;
+        }
+
+        GrowTo(bytes);
+        return true;
+    }
+
+    /// <summary>As <see cref="TryGrowTo"/>, for those who are deep in the reading.</summary>
+    /// <exception cref="NoRoomException">There is no room.</exception>
+    public void MustGrowTo(long bytes)
+    {
+        if (!TryGrowTo(bytes))
+        {
+            throw new NoRoomException();
+        }
+    }
 
     /// <summary>Says how many bytes the answer has by now.</summary>
     /// <exception cref="OperationCanceledException">Nobody wants the answer any more.</exception>

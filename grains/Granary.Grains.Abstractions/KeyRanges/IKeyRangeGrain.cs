@@ -13,11 +13,19 @@ public interface IKeyRangeGrain : IGrainWithStringKey
     [Alias("Put")]
     ValueTask<PutResponse> Put(PutRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
 
+    /// <summary>Deletes the keys of a range.</summary>
+    /// <param name="request">Checked before.</param>
+    /// <param name="caller">On whose behalf.</param>
+    /// <param name="share">Of an answer that may be large, if the caller is on this silo.</param>
+    /// <param name="cancellationToken">Of the call.</param>
+    /// <returns>Null, and nothing is written, if there is no room for the answer: the caller takes its share and calls again.</returns>
     [Alias("DeleteRange")]
-    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
+    ValueTask<DeleteRangeResponse?> DeleteRange(DeleteRangeRequest request, [Immutable] Caller caller, AnswerShare? share, CancellationToken cancellationToken);
 
+    /// <summary>Makes a transaction.</summary>
+    /// <inheritdoc cref="DeleteRange"/>
     [Alias("Txn")]
-    ValueTask<TxnResponse> Txn(TxnRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
+    ValueTask<TxnResponse?> Txn(TxnRequest request, [Immutable] Caller caller, AnswerShare? share, CancellationToken cancellationToken);
 
     /// <summary>Writes a lease. Any range can: the log knows if another one was first.</summary>
     [Alias("Grant")]

@@ -10,11 +10,13 @@ namespace Granary.Grains.KeyRanges;
 [Alias("Granary.IKeyspaceGrain")]
 public interface IKeyspaceGrain : IGrainWithStringKey
 {
+    /// <inheritdoc cref="IKeyRangeGrain.DeleteRange"/>
     [Alias("DeleteRange")]
-    ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
+    ValueTask<DeleteRangeResponse?> DeleteRange(DeleteRangeRequest request, [Immutable] Caller caller, AnswerShare? share, CancellationToken cancellationToken);
 
+    /// <inheritdoc cref="IKeyRangeGrain.Txn"/>
     [Alias("Txn")]
-    ValueTask<TxnResponse> Txn(TxnRequest request, [Immutable] Caller caller, CancellationToken cancellationToken);
+    ValueTask<TxnResponse?> Txn(TxnRequest request, [Immutable] Caller caller, AnswerShare? share, CancellationToken cancellationToken);
 
     /// <summary>Ends a lease and deletes its keys at one revision, whichever ranges they are in.</summary>
     [Alias("Revoke")]

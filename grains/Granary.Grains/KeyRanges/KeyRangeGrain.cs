@@ -66,19 +66,19 @@ internal sealed class KeyRangeGrain : Grain, IKeyRangeGrain
     }
 
     public async ValueTask<PutResponse> Put(PutRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (PutResponse)await Submit(request, caller, request.Key.Length + request.Value.Length, cancellationToken);
+        (PutResponse)(await Submit(request, caller, request.Key.Length + request.Value.Length, cancellationToken))!;
 
-    public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (DeleteRangeResponse)await Submit(request, caller, request.Key.Length + request.RangeEnd.Length, cancellationToken);
+    public async ValueTask<DeleteRangeResponse?> DeleteRange(DeleteRangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken) =>
+        (DeleteRangeResponse?)await Submit(request, caller, request.Key.Length + request.RangeEnd.Length, cancellationToken, share: share);
 
-    public async ValueTask<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (TxnResponse)await Submit(request, caller, request.CalculateSize(), cancellationToken, KeyRangeMetrics.Txns);
+    public async ValueTask<TxnResponse?> Txn(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken) =>
+        (TxnResponse?)await Submit(request, caller, request.CalculateSize(), cancellationToken, KeyRangeMetrics.Txns, share);
 
     public async ValueTask<LeaseGrantResponse> Grant(LeaseGrantRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (LeaseGrantResponse)await Submit(request, caller, request.CalculateSize(), cancellationToken);
+        (LeaseGrantResponse)(await Submit(request, caller, request.CalculateSize(), cancellationToken))!;
 
     public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (LeaseRevokeResponse)await Submit(request, caller, request.CalculateSize(), cancellationToken);
+        (LeaseRevokeResponse)(await Submit(request, caller, request.CalculateSize(), cancellationToken))!;
 
     public async ValueTask Latch(Guid latch, CancellationToken cancellationToken)
     {
@@ -93,11 +93,13 @@ internal sealed class KeyRangeGrain : Grain, IKeyRangeGrain
         return default;
     }
 
-    private async Task<IMessage> Submit(IMessage request, Caller caller, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null)
+    /// <summary>Writes a request; null, and nothing written, when there is no room for its answer.</summary>
+    private async Task<IMessage?> Submit(
+        IMessage request, Caller caller, int sizeBytes, CancellationToken cancellationToken, Counter<long>? answered = null, AnswerShare? share = null)
     {
         await _log.Admit(request, cancellationToken);
         _forwarded.MakeOnce();
-        using var write = new PendingWrite(request, caller, sizeBytes, GrainTrace.Caller(), cancellationToken);
+        using var write = new PendingWrite(request, caller, sizeBytes, GrainTrace.Caller(), cancellationToken, share);
         _waiting.Enqueue(write);
         PumpIfIdle();
         KeyRangeMetrics.ActiveCalls.Add(1);
@@ -106,6 +108,10 @@ internal sealed class KeyRangeGrain : Grain, IKeyRangeGrain
             var answer = await write.Completion;
             answered?.Add(1);
             return answer;
+        }
+        catch (NoRoomException)
+        {
+            return null;
         }
         finally
         {

@@ -94,7 +94,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
             {
                 using var view = replica.View();
                 EtcdException.ThrowIf(AccessRules.Check(view, caller, request));
-                var response = new BatchEvaluation(view) { OnRead = more => MustHaveRoom(share, bytes += more) }.Txn(request, cancellationToken);
+                var response = new BatchEvaluation(view) { OnRead = more => share?.MustGrowTo(bytes += more) }.Txn(request, cancellationToken);
                 KeyRangeMetrics.Txns.Add(1);
                 share?.EndReading();
                 return response;
@@ -117,7 +117,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
                 foreach (var key in view.Attached(lease, cancellationToken))
                 {
                     bytes += key.Length + KeyOverheadBytes;
-                    if (!HasRoom(share, bytes))
+                    if (share?.TryGrowTo(bytes) is false)
                     {
                         return null;
                     }
@@ -142,7 +142,7 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
                     do
                     {
                         cancellationToken.ThrowIfCancellationRequested();
-                        if (!HasRoom(share, evaluation.Bytes))
+                        if (share?.TryGrowTo(evaluation.Bytes) is false)
                         {
                             return null;
                         }
@@ -155,26 +155,6 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
                     return evaluation.Response();
                 },
                 cancellationToken);
-        }
-    }
-
-    /// <summary>Whether an answer that has become so large may go on. Nothing of it is held while it waits: it is read anew.</summary>
-    private static bool HasRoom(AnswerShare? share, long bytes)
-    {
-        if (bytes > AnswerBudget.SmallBytes && share?.TryTake() is false)
-        {
-            return false;
-        }
-
-        share?.GrowTo(bytes);
-        return true;
-    }
-
-    private static void MustHaveRoom(AnswerShare? share, long bytes)
-    {
-        if (!HasRoom(share, bytes))
-        {
-            throw new NoRoomException();
         }
     }
 
@@ -225,6 +205,4 @@ internal sealed class KeyRangeReaderGrain(Replica replica, ScanSlots slots) : Gr
             KeyRangeMetrics.ActiveScans.Add(-1);
         }
     }
-
-    private sealed class NoRoomException : Exception;
 }

@@ -25,14 +25,14 @@ internal sealed class KeyspaceGrain(
 {
     private const int MaxRefusals = 100;
 
-    public async ValueTask<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (DeleteRangeResponse)await Coordinate(request, caller, () => RangesTouched.By(request, Ranges), cancellationToken);
+    public async ValueTask<DeleteRangeResponse?> DeleteRange(DeleteRangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken) =>
+        (DeleteRangeResponse?)await Coordinate(request, caller, () => RangesTouched.By(request, Ranges), cancellationToken, share: share);
 
-    public async ValueTask<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (TxnResponse)await Coordinate(request, caller, () => RangesTouched.By(request, Ranges), cancellationToken, KeyRangeMetrics.Txns);
+    public async ValueTask<TxnResponse?> Txn(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken) =>
+        (TxnResponse?)await Coordinate(request, caller, () => RangesTouched.By(request, Ranges), cancellationToken, KeyRangeMetrics.Txns, share);
 
     public async ValueTask<LeaseRevokeResponse> Revoke(LeaseRevokeRequest request, Caller caller, CancellationToken cancellationToken) =>
-        (LeaseRevokeResponse)await Coordinate(request, caller, () => RangesOf(request.ID), cancellationToken);
+        (LeaseRevokeResponse)(await Coordinate(request, caller, () => RangesOf(request.ID), cancellationToken))!;
 
     public async ValueTask<CompactionResponse> Compact(CompactionRequest request, Caller caller, CancellationToken cancellationToken)
     {
@@ -77,13 +77,14 @@ internal sealed class KeyspaceGrain(
 
     private RangeMap Ranges => replica.State.Ranges!;
 
-    private async Task<IMessage> Coordinate(
-        IMessage request, Caller caller, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken, Counter<long>? answered = null)
+    /// <summary>Writes a request; null, and nothing written, when there is no room for its answer.</summary>
+    private async Task<IMessage?> Coordinate(
+        IMessage request, Caller caller, Func<IReadOnlyList<RangeId>> touched, CancellationToken cancellationToken, Counter<long>? answered = null, AnswerShare? share = null)
     {
         var term = KeyRangeGrainKey.Term(this.GetPrimaryKeyString());
         await log.Admit(request, cancellationToken);
         forwarded.MakeOnce();
-        using var write = new PendingWrite(request, caller, 0, GrainTrace.Caller(), cancellationToken);
+        using var write = new PendingWrite(request, caller, 0, GrainTrace.Caller(), cancellationToken, share);
         for (var refusals = 0; refusals < MaxRefusals; refusals++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -114,9 +115,14 @@ internal sealed class KeyspaceGrain(
                 if (touched().All(ranges.Contains) && await (large is null ? TryCommit(write, term, latch) : TryCommit(large, term, latch)))
                 {
                     write.Answer();
+                    var answer = await write.Completion;
                     answered?.Add(1);
-                    return await write.Completion;
+                    return answer;
                 }
+            }
+            catch (NoRoomException)
+            {
+                return null;
             }
             finally
             {

@@ -16,14 +16,23 @@ internal sealed class PendingWrite : IDisposable
     private readonly TaskCompletionSource<IMessage> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly IMessage _request;
     private readonly Caller _caller;
+    private readonly AnswerShare? _share;
     private readonly CancellationToken _cancellationToken;
     private readonly CancellationTokenRegistration _registration;
     private int _state;
     private IMessage? _answer;
     private Exception? _error;
 
-    public PendingWrite(IMessage request, Caller caller, int sizeBytes, ActivityContext trace, CancellationToken cancellationToken)
+    /// <param name="request">What is to be written.</param>
+    /// <param name="caller">On whose behalf.</param>
+    /// <param name="sizeBytes">Bytes of the request.</param>
+    /// <param name="trace">Of the request.</param>
+    /// <param name="cancellationToken">Of the call.</param>
+    /// <param name="share">Of an answer that may be large; if it finds no room the write comes to a <see cref="NoRoomException"/>, and to nothing else.</param>
+    public PendingWrite(
+        IMessage request, Caller caller, int sizeBytes, ActivityContext trace, CancellationToken cancellationToken, AnswerShare? share = null)
     {
+        _share = share;
         _request = request;
         _caller = caller ?? throw new ArgumentNullException(nameof(caller), "A write needs to say on whose behalf it is made.");
         SizeBytes = sizeBytes;
@@ -54,10 +63,13 @@ internal sealed class PendingWrite : IDisposable
     public bool TryDecide(BatchEvaluation evaluation)
     {
         (_answer, _error) = (null, null);
+        var bytes = 0L;
+        evaluation.OnRead = _share is { } share ? more => share.MustGrowTo(bytes += more) : null;
         using var span = Tracing.GrainTrace.StartWork("evaluate", Trace);
         try
         {
             _answer = evaluation.Write(_request, _caller, _cancellationToken);
+            _share?.EndReading();
         }
         catch (LargeDeletionException)
         {

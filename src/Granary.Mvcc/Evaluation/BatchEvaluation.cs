@@ -40,7 +40,7 @@ public sealed class BatchEvaluation
     }
 
     /// <summary>Told how many bytes more have been read for the answers; may give up by throwing.</summary>
-    public Action<long>? OnRead { get; init; }
+    public Action<long>? OnRead { get; set; }
 
     /// <summary>The revision of the first commit; the others follow it without a gap.</summary>
     public long FirstRevision { get; private set; }
@@ -337,6 +337,11 @@ public sealed class BatchEvaluation
 
                     // With its value, for the history: to read that later takes longer, and others wait then.
                     var pair = cursor.Read(withValue: true);
+                    if (request.PrevKv)
+                    {
+                        OnRead?.Invoke(pair.Key.Length + pair.Value.Length);
+                    }
+
                     bytes += pair.Value.Length;
                     found.Add(pair);
                     if (!isLarge && (count > _listedDeletions || bytes > _listedBytes))

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Granary.Grains.KeyRanges;
+using Granary.Log.Commits;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -60,12 +61,19 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
         return response;
     }
 
-    public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken)
+    /// <summary>A deletion whose answer is known to be small.</summary>
+    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken) =>
+        DeleteRange(request, caller, share: null, cancellationToken);
+
+    /// <inheritdoc cref="Range(RangeRequest, Caller, AnswerShare?, CancellationToken)"/>
+    public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
     {
-        var leader = await leading.Reach(cancellationToken);
-        var response = await leading.Written(leader, router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
-            ? range.DeleteRange(request, caller, cancellationToken)
-            : router.Keyspace(leader).DeleteRange(request, caller, cancellationToken));
+        var (leader, response) = await Write(
+            (leader, share) => router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
+                ? range.DeleteRange(request, caller, share, cancellationToken)
+                : router.Keyspace(leader).DeleteRange(request, caller, share, cancellationToken),
+            share,
+            cancellationToken);
         await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
         member.Complete(response.Header);
         return response;
@@ -80,7 +88,7 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
     {
         if (!IsReadOnly(request))
         {
-            return await Write(request, caller, cancellationToken);
+            return await Write(request, caller, share, cancellationToken);
         }
 
         if (!IsSerializable(request))
@@ -131,15 +139,65 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
         return true;
     }
 
-    private async Task<TxnResponse> Write(TxnRequest request, Caller caller, CancellationToken cancellationToken)
+    /// <summary>Whether an operation answers with pairs, other than with the one that a put has replaced.</summary>
+    public static bool Reads(TxnRequest request)
     {
-        var leader = await leading.Reach(cancellationToken);
-        var response = await leading.Written(leader, router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
-            ? range.Txn(request, caller, cancellationToken)
-            : router.Keyspace(leader).Txn(request, caller, cancellationToken));
+        foreach (var op in request.Success)
+        {
+            if (Reads(op))
+            {
+                return true;
+            }
+        }
+
+        foreach (var op in request.Failure)
+        {
+            if (Reads(op))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool Reads(RequestOp op) => op.RequestCase switch
+    {
+        RequestOp.RequestOneofCase.RequestRange => true,
+        RequestOp.RequestOneofCase.RequestDeleteRange => op.RequestDeleteRange.PrevKv,
+        RequestOp.RequestOneofCase.RequestTxn => Reads(op.RequestTxn),
+        _ => false,
+    };
+
+    private async Task<TxnResponse> Write(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
+    {
+        var (leader, response) = await Write(
+            (leader, share) => router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
+                ? range.Txn(request, caller, share, cancellationToken)
+                : router.Keyspace(leader).Txn(request, caller, share, cancellationToken),
+            share,
+            cancellationToken);
         await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
         member.Complete(response.Header);
         return response;
+    }
+
+    /// <summary>Writes what may have a large answer; as long as there is no room for that, nothing is written.</summary>
+    private async Task<(Leader Leader, T Response)> Write<T>(
+        Func<Leader, AnswerShare?, ValueTask<T?>> write, AnswerShare? share, CancellationToken cancellationToken)
+        where T : class
+    {
+        while (true)
+        {
+            // A share is of this silo's memory, and means nothing to another.
+            var leader = await leading.Reach(cancellationToken);
+            if (await leading.Written(leader, write(leader, leader.IsOwn ? share : null)) is { } response)
+            {
+                return (leader, response);
+            }
+
+            await share!.Take(cancellationToken);
+        }
     }
 
     // Of one that only reads.

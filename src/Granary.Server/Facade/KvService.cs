@@ -18,7 +18,7 @@ internal sealed class KvService(
     {
         CallErrors.ThrowIf(RequestChecks.Check(request) ?? OfLearner(request));
         using var span = GrainTrace.StartCall("IKeyRangeReaderGrain/Range");
-        var share = request.RangeEnd.IsEmpty || request.CountOnly ? null : new AnswerShare(budget);
+        var share = request.RangeEnd.IsEmpty || request.CountOnly ? null : LargeAnswers.Share(budget, context);
         try
         {
             var response = await keyspace.Range(request, callers.Of(context), share, context.CancellationToken);
@@ -76,14 +76,18 @@ internal sealed class KvService(
     {
         CallErrors.ThrowIf(RequestChecks.Check(request));
         using var span = GrainTrace.StartCall("IKeyRangeGrain/DeleteRange");
+        var share = request.PrevKv && !request.RangeEnd.IsEmpty ? LargeAnswers.Share(budget, context) : null;
         try
         {
             var caller = callers.Of(context);
             size.Check(request);
-            return await keyspace.DeleteRange(request, caller, context.CancellationToken);
+            var response = await keyspace.DeleteRange(request, caller, share, context.CancellationToken);
+            LargeAnswers.Hold(context, share);
+            return response;
         }
         catch (Exception exception)
         {
+            share?.Dispose();
             throw await errors.Map(exception, context);
         }
     }
@@ -91,17 +95,13 @@ internal sealed class KvService(
     public override async Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
     {
         using var span = GrainTrace.StartCall("IKeyRangeGrain/Txn");
-        AnswerShare? share = null;
+        var share = Keyspace.Reads(request) ? LargeAnswers.Share(budget, context) : null;
         try
         {
             await CheckQuota(quota.Check, request, context);
             CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
             var caller = callers.Of(context);
-            if (Keyspace.IsReadOnly(request))
-            {
-                share = new AnswerShare(budget);
-            }
-            else
+            if (!Keyspace.IsReadOnly(request))
             {
                 // What writes nothing goes into no log: it is bounded as a message only.
                 size.Check(request);

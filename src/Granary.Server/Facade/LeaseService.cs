@@ -75,7 +75,7 @@ internal sealed class LeaseService(
     public override async Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context)
     {
         using var span = GrainTrace.StartCall("ILeaseGrain/TimeToLive");
-        var share = request.Keys ? new AnswerShare(budget) : null;
+        var share = request.Keys ? LargeAnswers.Share(budget, context) : null;
         try
         {
             var caller = callers.Of(context);

@@ -19,6 +19,9 @@ internal sealed class GatewayCall(HttpContext outer, GatewayMethod method, Reque
 {
     private const string GrpcContentType = "application/grpc";
 
+    // What goes out at once: the server copies it, and keeps the room for that.
+    private const int SentBytes = 64 << 10;
+
     // Base64 takes a third more, names and white space what they like.
     private static int MaxJsonBytes(ServerOptions options) => 2 * RequestSize.MaxMessageBytes(options);
 
@@ -80,7 +83,10 @@ internal sealed class GatewayCall(HttpContext outer, GatewayMethod method, Reque
         answer.Reader.AdvanceTo(buffer.Start);
         PrepareAnswer();
         outer.Response.ContentLength = json.Length;
-        await outer.Response.Body.WriteAsync(json, outer.RequestAborted);
+        for (var at = 0; at < json.Length; at += SentBytes)
+        {
+            await outer.Response.Body.WriteAsync(json.Slice(at, Math.Min(SentBytes, json.Length - at)), outer.RequestAborted);
+        }
     }
 
     private async Task RunStream()
