@@ -103,7 +103,7 @@ public sealed class WatchedDeletionTests
         }
 
         var peak = ServerMemory.Peak(server);
-        TestContext.Current.SendDiagnosticMessage(
+        TestContext.Current.TestOutputHelper!.WriteLine(
             $"{told} events in {fragments} fragments, {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {(peak - idle) >> 20} MiB above {idle >> 20} MiB");
         Assert.Equal(there, told);
         Assert.True(fragments > there / 20_000, $"{fragments} fragments");
