@@ -23,7 +23,7 @@ public sealed class AutoCompactionTests
         await using var server = await InProcessServer.Start(Stop);
         var clock = new CountedTime();
         using var compaction = Start(server, clock, new AutoCompactionOptions { RetentionPeriod = TimeSpan.FromHours(2) });
-        await compaction.StartAsync(Stop);
+        await clock.FirstWait(compaction.StartAsync);
 
         // A note every six minutes; revision 2 + i is current from the i-th on.
         for (var i = 0; i < 20; i++)
@@ -52,7 +52,7 @@ public sealed class AutoCompactionTests
         await using var server = await InProcessServer.Start(Stop);
         var clock = new CountedTime();
         using var compaction = Start(server, clock, new AutoCompactionOptions { RetentionRevisions = 10 });
-        await compaction.StartAsync(Stop);
+        await clock.FirstWait(compaction.StartAsync);
         await clock.Tick(TimeSpan.FromMinutes(5));
         Assert.Equal(-1, server.Replica.State.CompactedRevision);
         for (var i = 0; i < 30; i++)
@@ -85,11 +85,20 @@ public sealed class AutoCompactionTests
             return timer;
         }
 
+        /// <summary>Starts whoever waits by it; returns when the first wait has begun, since the work of a service begins on a thread of its own.</summary>
+        public Task FirstWait(Func<CancellationToken, Task> start) => NextWait(() => start(Stop));
+
         /// <summary>Moves on to the end of a wait; returns when what was due has been done and the next wait has begun.</summary>
-        public async Task Tick(TimeSpan by)
+        public Task Tick(TimeSpan by) => NextWait(() =>
+        {
+            Advance(by);
+            return Task.CompletedTask;
+        });
+
+        private async Task NextWait(Func<Task> cause)
         {
             var before = Volatile.Read(ref _waits);
-            Advance(by);
+            await cause();
             await Eventually.Holds("it waits again", () => Task.FromResult(Volatile.Read(ref _waits) > before), Generous, Stop);
         }
     }
