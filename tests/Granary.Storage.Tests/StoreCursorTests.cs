@@ -114,21 +114,26 @@ public sealed class StoreCursorTests
     private static void Apply(IStore store, Change change, int number)
     {
         using var batch = store.CreateBatch();
-        if (change.Kind == 'r')
+        var end = change.First + change.Count;
+        switch (change.Kind)
         {
-            batch.DeleteRange(Family.Latest, Key(change.First), Key(change.First + change.Count));
-        }
+            case 'r':
+                batch.DeleteRange(Family.Latest, Key(change.First), Key(end));
+                break;
+            case 'p':
+                for (var key = change.First; key < end; key++)
+                {
+                    batch.Put(Family.Latest, Key(key), Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
+                }
 
-        for (var i = 0; i < change.Count && change.Kind != 'r'; i++)
-        {
-            if (change.Kind == 'p')
-            {
-                batch.Put(Family.Latest, Key(change.First + i), Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
-            }
-            else
-            {
-                batch.Delete(Family.Latest, Key(change.First + i));
-            }
+                break;
+            default:
+                for (var key = change.First; key < end; key++)
+                {
+                    batch.Delete(Family.Latest, Key(key));
+                }
+
+                break;
         }
 
         store.Write(batch);

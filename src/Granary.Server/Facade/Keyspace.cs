@@ -66,18 +66,14 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
         DeleteRange(request, caller, share: null, cancellationToken);
 
     /// <inheritdoc cref="Range(RangeRequest, Caller, AnswerShare?, CancellationToken)"/>
-    public async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
-    {
-        var (leader, response) = await Write(
+    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken) =>
+        Write(
             (leader, share) => router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
                 ? range.DeleteRange(request, caller, share, cancellationToken)
                 : router.Keyspace(leader).DeleteRange(request, caller, share, cancellationToken),
+            static response => response.Header,
             share,
             cancellationToken);
-        await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
-        member.Complete(response.Header);
-        return response;
-    }
 
     /// <summary>A txn whose answer is known to be small.</summary>
     public Task<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken) =>
@@ -169,22 +165,18 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
         _ => false,
     };
 
-    private async Task<TxnResponse> Write(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken)
-    {
-        var (leader, response) = await Write(
+    private Task<TxnResponse> Write(TxnRequest request, Caller caller, AnswerShare? share, CancellationToken cancellationToken) =>
+        Write(
             (leader, share) => router.SoleWriter(leader, RangesTouched.By(request, router.Map)) is { } range
                 ? range.Txn(request, caller, share, cancellationToken)
                 : router.Keyspace(leader).Txn(request, caller, share, cancellationToken),
+            static response => response.Header,
             share,
             cancellationToken);
-        await leading.SeenRevision(leader, response.Header.Revision, cancellationToken);
-        member.Complete(response.Header);
-        return response;
-    }
 
     /// <summary>Writes what may have a large answer; as long as there is no room for that, nothing is written.</summary>
-    private async Task<(Leader Leader, T Response)> Write<T>(
-        Func<Leader, AnswerShare?, ValueTask<T?>> write, AnswerShare? share, CancellationToken cancellationToken)
+    private async Task<T> Write<T>(
+        Func<Leader, AnswerShare?, ValueTask<T?>> write, Func<T, ResponseHeader> header, AnswerShare? share, CancellationToken cancellationToken)
         where T : class
     {
         while (true)
@@ -193,7 +185,9 @@ internal sealed class Keyspace(GrainRouter router, Leading leading, Member membe
             var leader = await leading.Reach(cancellationToken);
             if (await leading.Written(leader, write(leader, leader.IsOwn ? share : null)) is { } response)
             {
-                return (leader, response);
+                await leading.SeenRevision(leader, header(response).Revision, cancellationToken);
+                member.Complete(header(response));
+                return response;
             }
 
             await share!.Take(cancellationToken);

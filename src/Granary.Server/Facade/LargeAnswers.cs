@@ -20,15 +20,12 @@ internal sealed class LargeAnswers(RequestDelegate next)
         }
     }
 
-    // A message, and the pairs that it is made of.
-    private const int Copies = 2;
-
-    // These, the message as the gateway reads it, and its JSON, for which twice the message's bytes are taken.
+    // Pairs and message as ever, the message as the gateway reads it, and its JSON, for which twice the message's bytes are taken.
     private const int CopiesForJson = 5;
 
     /// <summary>The share of a call whose answer may be large.</summary>
     public static AnswerShare Share(AnswerBudget budget, ServerCallContext call) =>
-        new(budget, call.GetHttpContext().Features.Get<IHttpResponseBodyFeature>() is InnerResponse ? CopiesForJson : Copies);
+        call.GetHttpContext().Features.Get<IHttpResponseBodyFeature>() is InnerResponse ? new(budget, CopiesForJson) : new(budget);
 
     /// <summary>Has a call hold its share, if it took one, until its answer, which is yet to be written, is with the client.</summary>
     public static void Hold(ServerCallContext call, AnswerShare? share)

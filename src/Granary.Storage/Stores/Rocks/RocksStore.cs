@@ -435,6 +435,7 @@ public sealed unsafe class RocksStore : IStore
         private readonly GCHandle _end;
         private readonly nint _options;
         private readonly nint _iterator;
+
         // Where to go on.
         private byte[]? _pausedAt;
         private bool _started;
@@ -541,6 +542,7 @@ public sealed unsafe class RocksStore : IStore
                     _pausedAt = Key.ToArray();
                     return CursorMove.Paused;
                 default:
+                    // It could not read; this throws.
                     RocksDbSharp.Native.Instance.rocksdb_iter_get_error(_iterator);
                     return CursorMove.End;
             }
