@@ -158,6 +158,58 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void Events_out_of_order_are_found() => Finds("was told", Watched([[Kept.Log[1], Kept.Log[2]], [Kept.Log[0]]]));
 
+    [Fact]
+    public void A_right_that_is_given_and_taken_is_no_violation() => Assert.Empty(HistoryChecker.Violations(WithUser));
+
+    [Fact]
+    public void A_right_that_holds_before_it_is_given_is_found() =>
+        Finds("permitted, or not", And(At(28.6, 29, new Operation.Read("r", User: "user"), Yes(11))));
+
+    [Fact]
+    public void A_right_that_holds_after_it_was_taken_is_found() =>
+        Finds("permitted, or not", And(At(37, 38, new Operation.Read("r", User: "user"), Yes(12, new Pair("r", "restricted", 12)))));
+
+    [Fact]
+    public void A_write_without_an_answer_that_was_never_permitted_is_found() =>
+        Finds("permitted, or not", And(At(37, 38, new Operation.Write(["s"], "taken", User: "user"), null)) with
+        {
+            Log = [.. WithUser.Log, new Change(13, "s", "taken", null)],
+            Final = [.. WithUser.Final, new Pair("s", "taken", 13)],
+        });
+
+    [Fact]
+    public void A_right_that_is_refused_though_it_was_given_is_found() =>
+        Finds("permitted, or not", And(At(32, 33, new Operation.Read("r", User: "user"), No(0))));
+
+    [Fact]
+    public void A_write_that_was_refused_and_is_there_is_found() =>
+        Finds("a write whose condition failed was done", And(At(35, 36, new Operation.Write(["s"], "taken", User: "user"), No(0))) with
+        {
+            Log = [.. WithUser.Log, new Change(13, "s", "taken", null)],
+            Final = [.. WithUser.Final, new Pair("s", "taken", 13)],
+        });
+
+    private static History WithUser => Kept with
+    {
+        Calls =
+        [
+            .. Kept.Calls,
+            At(28, 28.5, new Operation.Read("r", User: "user"), No(0)),
+            At(30, 31, new Operation.Permit("user", IsPermitted: true), Yes(11)),
+            At(30, 31, new Operation.Read("r", User: "user"), No(0)),
+            At(32, 33, new Operation.Write(["r"], "restricted", User: "user"), Yes(12)),
+            At(34, 35, new Operation.Permit("user", IsPermitted: false), Yes(12)),
+            At(35.5, 36, new Operation.Write(["r"], "refused to the user", User: "user"), No(0)),
+            At(36, 37, new Operation.Permit("other", IsPermitted: true), null),
+            At(37, 38, new Operation.Read("r", User: "other"), Yes(12, new Pair("r", "restricted", 12))),
+            At(38, 39, new Operation.Read("r", User: "other"), No(0)),
+        ],
+        Log = [.. Kept.Log, new Change(12, "r", "restricted", null)],
+        Final = [.. Kept.Final, new Pair("r", "restricted", 12)],
+    };
+
+    private static History And(Call call) => WithUser with { Calls = [.. WithUser.Calls, call] };
+
     private static void Finds(string violation, History history) =>
         Assert.Contains(HistoryChecker.Violations(history), found => found.Contains(violation, StringComparison.Ordinal));
 

@@ -10,6 +10,9 @@ public sealed class NemesisTests
     private const int Processes = 3;
     private const int DiskMebibytes = 512;
 
+    // Calls that are answered between two faults, at least.
+    private const int CallsBetween = 500;
+
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -27,8 +30,8 @@ public sealed class NemesisTests
         var said = TestContext.Current.TestOutputHelper!;
         said.WriteLine($"GRANARY_NEMESIS_SEED={seed}");
         await using var group = await PostgresGroup.Start(Processes, hasWires: true, DiskMebibytes, Stop);
-        var workload = new Workload(group.Servers, seed);
-        var nemesis = new FaultInjector(group, new Random(seed));
+        using var workload = new Workload(group.Servers, seed);
+        var nemesis = new FaultInjector(group, workload.Logins, new Random(seed));
         using var ending = new CancellationTokenSource();
         var working = workload.Run(ending.Token);
         var deadline = DateTime.UtcNow + Duration;
@@ -49,7 +52,10 @@ public sealed class NemesisTests
         }
 
         var history = await working;
-        said.WriteLine($"{history.Calls.Count} calls, {workload.Answered} answered, {history.Log.Count} events; faults: {nemesis.Counts}");
+        var permits = history.Calls.Count(static call => call is { Operation: Operation.Permit, Answer: not null });
+        var refused = history.Calls.Count(static call => call is { Operation.RestrictedUser: not null, Answer.HasSucceeded: false });
+        said.WriteLine(
+            $"{history.Calls.Count} calls, {workload.Answered} answered, {history.Log.Count} events; rights given or taken: {permits}, refused for want of one: {refused}; faults: {nemesis.Counts}");
         var violations = HistoryChecker.Violations(history);
         Assert.True(
             violations.Count == 0,
@@ -59,7 +65,7 @@ public sealed class NemesisTests
         async Task MustGoOn()
         {
             var before = workload.Answered;
-            await Eventually.Holds("calls are answered again", () => Task.FromResult(working.IsCompleted || workload.Answered > before + 200), Generous, Stop);
+            await Eventually.Holds("calls are answered again", () => Task.FromResult(working.IsCompleted || workload.Answered > before + CallsBetween), Generous, Stop);
             if (working.IsCompleted)
             {
                 await working;

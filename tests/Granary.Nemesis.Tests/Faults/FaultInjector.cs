@@ -3,7 +3,7 @@ using Grpc.Core;
 namespace Granary.Nemesis.Tests.Faults;
 
 /// <summary>Does random harm to a group of servers, one fault after the other, and has it mended after each.</summary>
-internal sealed class FaultInjector(PostgresGroup group, Random random)
+internal sealed class FaultInjector(PostgresGroup group, Logins logins, Random random)
 {
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 
@@ -137,25 +137,25 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
         disk.Free();
     }
 
-    private static async Task Move(Server leader, Server follower, CancellationToken cancellationToken)
+    private async Task Move(Server leader, Server follower, CancellationToken cancellationToken)
     {
         try
         {
             await new Maintenance.MaintenanceClient(leader.Channel).MoveLeaderAsync(
-                new MoveLeaderRequest { TargetID = await Id(leader, follower, cancellationToken) }, cancellationToken: cancellationToken);
+                new MoveLeaderRequest { TargetID = await Id(leader, follower, cancellationToken) }, logins.Of(Logins.Root), cancellationToken: cancellationToken);
         }
         catch (RpcException) when (!cancellationToken.IsCancellationRequested)
         {
-            // It leads no more, or the other one was not there.
+            // It leads no more, the other one was not there, or it does not know the token.
         }
     }
 
-    private static async Task Remove(Server leader, Server follower, CancellationToken cancellationToken)
+    private async Task Remove(Server leader, Server follower, CancellationToken cancellationToken)
     {
         try
         {
             await new Protos.Cluster.ClusterClient(leader.Channel).MemberRemoveAsync(
-                new MemberRemoveRequest { ID = await Id(leader, follower, cancellationToken) }, cancellationToken: cancellationToken);
+                new MemberRemoveRequest { ID = await Id(leader, follower, cancellationToken) }, logins.Of(Logins.Root), cancellationToken: cancellationToken);
         }
         catch (RpcException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -166,8 +166,8 @@ internal sealed class FaultInjector(PostgresGroup group, Random random)
         await follower.Ended("it was removed", cancellationToken);
     }
 
-    private static async Task<ulong> Id(Server server, Server member, CancellationToken cancellationToken) =>
-        (await new Protos.Cluster.ClusterClient(server.Channel).MemberListAsync(new MemberListRequest(), cancellationToken: cancellationToken)).Members
+    private async Task<ulong> Id(Server server, Server member, CancellationToken cancellationToken) =>
+        (await new Protos.Cluster.ClusterClient(server.Channel).MemberListAsync(new MemberListRequest(), logins.Of(Logins.Root), cancellationToken: cancellationToken)).Members
             .Single(one => one.Name == member.MemberName).ID;
 
     // How long a fault lasts: shorter than a lease, or longer.

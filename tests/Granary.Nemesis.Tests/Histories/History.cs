@@ -25,9 +25,11 @@ internal abstract record Operation
     /// <param name="Value">Never written by another call.</param>
     /// <param name="Lease">The lease that the keys are attached to; 0 is none.</param>
     /// <param name="IfModRevision">The modification revision that the first key must have, 0 if it must not be there; null: whatever it has.</param>
-    public sealed record Write(IReadOnlyList<string> Keys, string Value, long Lease = 0, long? IfModRevision = null) : Operation
+    /// <param name="User">Who writes; null: the one who may write all.</param>
+    public sealed record Write(IReadOnlyList<string> Keys, string Value, long Lease = 0, long? IfModRevision = null, string? User = null) : Operation
     {
-        public override string ToString() => $"Write {string.Join(',', Keys)}={Value}{(Lease == 0 ? "" : $" lease {Lease}")}{(IfModRevision is { } revision ? $" if {revision}" : "")}";
+        public override string ToString() =>
+            $"Write {string.Join(',', Keys)}={Value}{(Lease == 0 ? "" : $" lease {Lease}")}{(IfModRevision is { } revision ? $" if {revision}" : "")}{(User is null ? "" : $" by {User}")}";
     }
 
     public sealed record Delete(string Key) : Operation;
@@ -35,7 +37,8 @@ internal abstract record Operation
     /// <param name="Key">Null reads all.</param>
     /// <param name="IsSerializable">Whether an old state will do.</param>
     /// <param name="Revision">The state to be read, one that the client was told of; null: the newest.</param>
-    public sealed record Read(string? Key, bool IsSerializable = false, long? Revision = null) : Operation;
+    /// <param name="User">Who reads; null: the one who may read all.</param>
+    public sealed record Read(string? Key, bool IsSerializable = false, long? Revision = null, string? User = null) : Operation;
 
     /// <summary>Nobody asks for what was before a revision any more.</summary>
     public sealed record Compact(long Revision) : Operation;
@@ -51,12 +54,18 @@ internal abstract record Operation
 
     /// <summary>Begins a lease, or renews it.</summary>
     public sealed record Renew(long Lease, TimeSpan Ttl) : Operation;
+
+    /// <summary>Gives a user the right to what all users share, or takes it. Who is new has none.</summary>
+    public sealed record Permit(string User, bool IsPermitted) : Operation;
+
+    /// <summary>On whose behalf a key is read or written that not everybody may; null: it is not asked for so.</summary>
+    public string? RestrictedUser => this switch { Write write => write.User, Read read => read.User, _ => null };
 }
 
 /// <param name="Revision">Of the header.</param>
 /// <param name="HasSucceeded">
 /// Of a write: its condition held. Of a deletion: there was a key. Of a renewal: the lease was there. Of a read or a compaction: its revision was not
-/// compacted; else there is no header.
+/// compacted; else there is no header. Of what a user asks for: it is permitted; else there is no header.
 /// </param>
 /// <param name="Pairs">What was read.</param>
 internal sealed record Answer(long Revision, bool HasSucceeded, IReadOnlyList<Pair> Pairs)

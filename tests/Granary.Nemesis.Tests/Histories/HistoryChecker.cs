@@ -31,6 +31,7 @@ internal sealed class HistoryChecker
         checker.CheckReads();
         checker.CheckCompactions();
         checker.CheckLocks();
+        checker.CheckUsers();
         checker.CheckRealTime();
         checker.CheckLeases();
         checker.CheckWatchers();
@@ -189,6 +190,20 @@ internal sealed class HistoryChecker
         }
     }
 
+    /// <summary>What is permitted is done from then on, and what is not permitted any more is refused.</summary>
+    private void CheckUsers()
+    {
+        var permits = new Permits(_history.Calls);
+        foreach (var call in _history.Calls)
+        {
+            var isDone = call.Answer?.HasSucceeded ?? (call.Operation is Operation.Write write && _timeline.WritesOf(write.Value).Count > 0 ? true : null);
+            if (call.Operation.RestrictedUser is { } user && isDone is { } isPermitted)
+            {
+                Require(permits.MayHaveBeen(user, isPermitted, call.Start, call.End), $"permitted, or not, against what an administrator has said: {call}");
+            }
+        }
+    }
+
     /// <summary>What began after something had ended is not before it.</summary>
     private void CheckRealTime()
     {
@@ -197,7 +212,7 @@ internal sealed class HistoryChecker
         {
             var isEffective = call is { Operation: Operation.Write or Operation.Delete, Answer: null or { HasSucceeded: true } };
             var revision = call.Answer?.Revision ?? (call.Operation is Operation.Write write ? _timeline.RevisionOf(write.Value) : null);
-            var hasNoHeader = call is { Operation: Operation.Read or Operation.Compact, Answer.HasSucceeded: false };
+            var hasNoHeader = call is { Operation: Operation.Read or Operation.Compact or Operation.Write { User: not null }, Answer.HasSucceeded: false };
             if (revision is { } known && !hasNoHeader && call.Operation is not (Operation.Renew or Operation.Read { IsSerializable: true }))
             {
                 placed.Add((call, known, isEffective));
