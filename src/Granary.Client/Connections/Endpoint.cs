@@ -1,0 +1,69 @@
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using Granary.Protos;
+using Grpc.Net.Client;
+
+namespace Granary.Client.Connections;
+
+/// <summary>One server, with its connections.</summary>
+internal sealed class Endpoint : IDisposable
+{
+    private readonly GrpcChannel _channel;
+
+    public Endpoint(string address, GranaryClientOptions options)
+    {
+        Address = address;
+
+        // With a client of ours, a call that finds no connection makes one itself: nothing waits ever longer before it tries again.
+        var client = new HttpClient(Handler(options)) { Timeout = Timeout.InfiniteTimeSpan };
+        _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpClient = client, DisposeHttpClient = true, MaxReceiveMessageSize = null, MaxSendMessageSize = null });
+        var invoker = _channel.CreateCallInvoker();
+        KeyValues = new KV.KVClient(invoker);
+        Leases = new Lease.LeaseClient(invoker);
+        Watches = new Watch.WatchClient(invoker);
+        Maintenance = new Protos.Maintenance.MaintenanceClient(invoker);
+        Auth = new Auth.AuthClient(invoker);
+    }
+
+    public string Address { get; }
+
+    public KV.KVClient KeyValues { get; }
+
+    public Lease.LeaseClient Leases { get; }
+
+    public Watch.WatchClient Watches { get; }
+
+    public Protos.Maintenance.MaintenanceClient Maintenance { get; }
+
+    public Auth.AuthClient Auth { get; }
+
+    public void Dispose() => _channel.Dispose();
+
+    private static SocketsHttpHandler Handler(GranaryClientOptions options)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            EnableMultipleHttp2Connections = true,
+            ConnectTimeout = options.ConnectTimeout,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            KeepAlivePingDelay = options.KeepAlivePingDelay,
+            KeepAlivePingTimeout = options.KeepAlivePingTimeout,
+
+            // A server counts pings without a call as abuse.
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+        };
+        if (options.ClientCertificate is { } certificate)
+        {
+            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+        }
+
+        if (options.TrustedAuthorities.Count > 0)
+        {
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(options.TrustedAuthorities);
+        }
+
+        return handler;
+    }
+}

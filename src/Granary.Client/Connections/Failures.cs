@@ -1,0 +1,38 @@
+using System.Net.Sockets;
+using Grpc.Core;
+
+namespace Granary.Client.Connections;
+
+/// <summary>What an error of a call says of the call.</summary>
+internal static class Failures
+{
+    private const string Compacted = "etcdserver: mvcc: required revision has been compacted";
+
+    /// <summary>Whether another server may answer, or the same one later.</summary>
+    public static bool IsOfServer(RpcException exception) => exception.StatusCode == StatusCode.Unavailable || IsOfWire(exception);
+
+    /// <summary>Whether there was no connection that it could have been sent on.</summary>
+    public static bool IsSurelyNotSent(RpcException exception) => exception.Status.DebugException switch
+    {
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError } => true,
+        SocketException { SocketErrorCode: SocketError.ConnectionRefused } => true,
+        _ => false,
+    };
+
+    /// <summary>For who has called.</summary>
+    public static GranaryException Exception(RpcException exception, bool isWrite)
+    {
+        if (exception.Status.Detail == Compacted)
+        {
+            return new CompactedException(compactRevision: 0, exception);
+        }
+
+        var mayHaveHappened = isWrite && !IsSurelyNotSent(exception) && (IsOfServer(exception)
+            || exception.StatusCode is StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Unknown or StatusCode.Internal);
+        return new GranaryException(exception.Status.Detail, exception.StatusCode, mayHaveHappened, exception);
+    }
+
+    // What breaks under a call is told in more than one way.
+    private static bool IsOfWire(RpcException exception) =>
+        exception.StatusCode is StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled && exception.Status.DebugException is HttpRequestException or IOException or SocketException;
+}

@@ -1,0 +1,23 @@
+using Granary.Protos;
+
+namespace Granary.Client;
+
+/// <summary>What a server says of itself.</summary>
+/// <param name="Version">The version of the API's implementation.</param>
+/// <param name="MemberId">Which it is.</param>
+/// <param name="LeaderId">Which one leads; 0: none that is known.</param>
+/// <param name="Term">The term of leadership.</param>
+/// <param name="Revision">The revision of the store.</param>
+/// <param name="DatabaseBytes">How much the store takes.</param>
+/// <param name="Errors">What is wrong with it.</param>
+public sealed record ServerStatus(string Version, ulong MemberId, ulong LeaderId, ulong Term, long Revision, long DatabaseBytes, IReadOnlyList<string> Errors)
+{
+    internal static ServerStatus Of(StatusResponse response) => new(
+        response.Version,
+        response.Header.MemberId,
+        response.Leader,
+        response.RaftTerm,
+        response.Header.Revision,
+        response.DbSize,
+        [.. response.Errors]);
+}

@@ -1,0 +1,16 @@
+namespace Granary.Client.Tests;
+
+/// <summary>A test of the client against etcd and Granary alike.</summary>
+public abstract class ClientTest(BothServers servers)
+{
+    protected static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    protected static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    /// <summary>What the keys of this test begin with.</summary>
+    protected string Prefix { get; } = servers.NewPrefix();
+
+    protected Server Of(Product product) => servers.Of(product);
+
+    protected GranaryClient To(Product product) => new(Of(product).Address);
+}
