@@ -43,10 +43,11 @@ public sealed class GranaryClient : IGranaryClient
         RangeResult.Of(await _calls.Range((options ?? RangeDefaults).Request(range), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<KeyValue> EnumerateAsync(KeyRange range, int pageSize = 1000, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<KeyValue> EnumerateAsync(
+        KeyRange range, long revision = 0, int pageSize = 1000, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pageSize);
-        var options = new RangeOptions { Limit = pageSize };
+        var options = new RangeOptions { Limit = pageSize, Revision = revision };
         for (var hasMore = true; hasMore;)
         {
             var page = await RangeAsync(range, options, cancellationToken).ConfigureAwait(false);

@@ -19,10 +19,11 @@ public interface IGranaryClient : IAsyncDisposable
 
     /// <summary>The pairs of a range of any size, by key, all as they are at one revision; read in pages.</summary>
     /// <param name="range">Which keys.</param>
+    /// <param name="revision">The revision; 0: the newest.</param>
     /// <param name="pageSize">How many are read at once, at most.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CompactedException">The revision was compacted meanwhile.</exception>
-    IAsyncEnumerable<KeyValue> EnumerateAsync(KeyRange range, int pageSize = 1000, CancellationToken cancellationToken = default);
+    IAsyncEnumerable<KeyValue> EnumerateAsync(KeyRange range, long revision = 0, int pageSize = 1000, CancellationToken cancellationToken = default);
 
     /// <summary>Puts a key.</summary>
     Task<PutResult> PutAsync(Bytes key, Bytes value, PutOptions? options = null, CancellationToken cancellationToken = default);

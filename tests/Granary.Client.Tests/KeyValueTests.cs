@@ -77,7 +77,7 @@ public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
         }
 
         var seen = new List<string>();
-        await foreach (var pair in client.EnumerateAsync(KeyRange.Prefix(Prefix), pageSize: 7, Stop))
+        await foreach (var pair in client.EnumerateAsync(KeyRange.Prefix(Prefix), pageSize: 7, cancellationToken: Stop))
         {
             seen.Add($"{pair.Key.ToString()[Prefix.Length..]}={pair.Value}");
             if (seen.Count == 3)
@@ -89,6 +89,15 @@ public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
         }
 
         Assert.Equal(Enumerable.Range(0, 50).Select(i => $"{i:00}=before"), seen);
+
+        var first = (await client.GetAsync(Prefix + "00", Stop))!.ModRevision;
+        var then = 0;
+        await foreach (var pair in client.EnumerateAsync(KeyRange.Prefix(Prefix), first + 9, pageSize: 4, Stop))
+        {
+            Assert.Equal($"{Prefix}{then++:00}", pair.Key.ToString());
+        }
+
+        Assert.Equal(10, then);
     }
 
     [Theory]
