@@ -1,0 +1,66 @@
+using Granary.Client;
+using Granary.Orleans.Clustering;
+using Granary.Orleans.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Orleans;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Orleans.Messaging;
+using Orleans.Providers;
+using Orleans.Runtime;
+using Orleans.Runtime.Hosting;
+using Orleans.Serialization.Serializers;
+using Orleans.Storage;
+
+namespace Granary.Orleans;
+
+/// <summary>
+/// Has an Orleans cluster keep what it has to keep in Granary or etcd. All use the <see cref="IGranaryClient"/> of the services: <c>AddGranaryClient</c>
+/// says where the servers are.
+/// </summary>
+public static class GranaryHostingExtensions
+{
+    /// <summary>Silos find each other by the store, and see at once who comes and goes.</summary>
+    public static ISiloBuilder UseGranaryClustering(this ISiloBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<IMembershipTable, GranaryMembershipTable>();
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, MembershipWatch>();
+        return builder;
+    }
+
+    /// <summary>A client finds the silos by the store.</summary>
+    public static IClientBuilder UseGranaryClustering(this IClientBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<IGatewayListProvider, GranaryGatewayList>();
+        return builder;
+    }
+
+    /// <summary>Grains keep their state in the store, unless they name another storage.</summary>
+    public static ISiloBuilder AddGranaryGrainStorageAsDefault(this ISiloBuilder builder, Action<GranaryGrainStorageOptions>? configure = null) =>
+        builder.AddGranaryGrainStorage(ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME, configure);
+
+    /// <summary>Grains that name this storage keep their state in the store.</summary>
+    /// <param name="builder">The silo.</param>
+    /// <param name="name">The storage's name.</param>
+    /// <param name="configure">Says how, if not as usual.</param>
+    public static ISiloBuilder AddGranaryGrainStorage(this ISiloBuilder builder, string name, Action<GranaryGrainStorageOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        builder.Services.AddOptions<GranaryGrainStorageOptions>(name)
+            .Configure(configure ?? (static _ => { }))
+            .Validate(static options => options.PieceBytes > 0, $"{nameof(GranaryGrainStorageOptions.PieceBytes)} must be more than 0.");
+        builder.Services.ConfigureNamedOptionForLogging<GranaryGrainStorageOptions>(name);
+        builder.Services.AddTransient<IPostConfigureOptions<GranaryGrainStorageOptions>, DefaultStorageProviderSerializerOptionsConfigurator<GranaryGrainStorageOptions>>();
+        builder.Services.AddGrainStorage(name, static (services, name) => new GranaryGrainStorage(
+            name,
+            services.GetRequiredService<IOptionsMonitor<GranaryGrainStorageOptions>>().Get(name),
+            services.GetRequiredService<IGranaryClient>(),
+            services.GetRequiredService<IOptions<ClusterOptions>>(),
+            services.GetRequiredService<IActivatorProvider>()));
+        return builder;
+    }
+}

@@ -1,0 +1,120 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Configuration;
+using Orleans.Hosting;
+
+namespace Granary.Orleans.Tests;
+
+/// <summary>An Orleans cluster that has its silos and states in the store, as an application makes it.</summary>
+public sealed class ClusterTests(BothServers servers)
+{
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task Silos_find_each_other_clients_find_them_and_states_outlive_all(Product product)
+    {
+        var clusterId = Guid.NewGuid().ToString("N");
+        using (var first = await Silo(product, clusterId, "first"))
+        using (var second = await Silo(product, clusterId, "second"))
+        using (var client = await Client(product, clusterId))
+        {
+            var grains = client.Services.GetRequiredService<IGrainFactory>();
+            var silos = await Task.WhenAll(Enumerable.Range(0, 50).Select(async number =>
+            {
+                var grain = grains.GetGrain<ICounterGrain>($"grain-{number}");
+                await grain.Add(number);
+                return await grain.SiloName();
+            }));
+            Assert.Equal(["first", "second"], silos.Distinct().Order());
+
+            // The one that goes is known to be gone at once, and the others carry its grains.
+            await second.StopAsync(Stop);
+            for (var number = 0; number < 50; number++)
+            {
+                Assert.Equal(number + 1, await grains.GetGrain<ICounterGrain>($"grain-{number}").Add(1));
+            }
+
+            await client.StopAsync(Stop);
+            await first.StopAsync(Stop);
+        }
+
+        using var later = await Silo(product, clusterId, "later");
+        var found = later.Services.GetRequiredService<IGrainFactory>();
+        for (var number = 0; number < 50; number++)
+        {
+            Assert.Equal(number + 1, await found.GetGrain<ICounterGrain>($"grain-{number}").Value());
+        }
+
+        var cleared = found.GetGrain<ICounterGrain>("grain-7");
+        await cleared.Clear();
+        Assert.Equal(0, await cleared.Value());
+        await cleared.Rest();
+        Assert.Equal(3, await cleared.Add(3));
+        await later.StopAsync(Stop);
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task A_silo_is_known_to_another_one_by_the_watch(Product product)
+    {
+        // Nobody gossips, and nobody asks for an hour.
+        var clusterId = Guid.NewGuid().ToString("N");
+        using var first = await Silo(product, clusterId, "first", options => options.TableRefreshTimeout = TimeSpan.FromHours(1), gossips: false);
+        using var second = await Silo(product, clusterId, "second", options => options.TableRefreshTimeout = TimeSpan.FromHours(1), gossips: false);
+        var membership = first.Services.GetRequiredService<global::Orleans.Runtime.IClusterMembershipService>();
+        await Eventually.Holds(
+            "the second is known to be active",
+            () => Task.FromResult(membership.CurrentSnapshot.Members.Values.Count(static member => member.Status == global::Orleans.Runtime.SiloStatus.Active) == 2),
+            Generous,
+            Stop);
+        await second.StopAsync(Stop);
+        await Eventually.Holds(
+            "the second is known to be gone",
+            () => Task.FromResult(membership.CurrentSnapshot.Members.Values.Count(static member => member.Status == global::Orleans.Runtime.SiloStatus.Active) == 1),
+            Generous,
+            Stop);
+        await first.StopAsync(Stop);
+    }
+
+    private async Task<IHost> Silo(Product product, string clusterId, string name, Action<ClusterMembershipOptions>? configure = null, bool gossips = true)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddGranaryClient(options => options.Endpoints.Add(servers.Of(product).Address));
+        builder.UseOrleans(silo => silo
+            .UseGranaryClustering()
+            .AddGranaryGrainStorageAsDefault()
+            .Configure<SiloOptions>(options => options.SiloName = name)
+            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, clusterId))
+            .Configure<ClusterMembershipOptions>(options =>
+            {
+                options.UseLivenessGossip = gossips;
+                configure?.Invoke(options);
+            })
+            .ConfigureEndpoints(IPAddress.Loopback, LoopbackPorts.Take(), LoopbackPorts.Take()));
+        var host = builder.Build();
+        await host.StartAsync(Stop);
+        return host;
+    }
+
+    private async Task<IHost> Client(Product product, string clusterId)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddGranaryClient(options => options.Endpoints.Add(servers.Of(product).Address));
+        builder.UseOrleansClient(client => client
+            .UseGranaryClustering()
+            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, clusterId)));
+        var host = builder.Build();
+        await host.StartAsync(Stop);
+        return host;
+    }
+}

@@ -1,0 +1,158 @@
+using Granary.Orleans.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Orleans;
+using Orleans.Configuration;
+using Orleans.Runtime;
+using Orleans.Serialization;
+using Orleans.Serialization.Serializers;
+using Orleans.Storage;
+
+namespace Granary.Orleans.Tests;
+
+/// <summary>What Orleans asks of a storage: a state is read as it was written, and nobody overwrites what they have not seen.</summary>
+public sealed class GrainStorageTests(BothServers servers)
+{
+    private const int PieceBytes = 100_000;
+
+    private static readonly GrainId Grain = GrainId.Create("test", "grain/with/slashes");
+
+    private readonly string _service = Guid.NewGuid().ToString("N");
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(Product.Etcd, 10)]
+    [InlineData(Product.Etcd, 2_500_000)]
+    [InlineData(Product.Granary, 10)]
+    [InlineData(Product.Granary, 2_500_000)]
+    public async Task A_state_is_read_as_it_was_written_until_it_is_cleared(Product product, int bytes)
+    {
+        await using var client = new GranaryClient(servers.Of(product).Address);
+        var storage = Storage(client);
+        var state = new GrainState<Blob>();
+        await storage.ReadStateAsync("s", Grain, state);
+        Assert.Equal((false, null), (state.RecordExists, state.ETag));
+
+        foreach (var size in new[] { bytes, bytes + 1, 7, bytes })
+        {
+            state.State = new Blob(new byte[size]);
+            Random.Shared.NextBytes(state.State!.Bytes);
+            var before = state.ETag;
+            await storage.WriteStateAsync("s", Grain, state);
+            Assert.NotEqual(before, state.ETag);
+            Assert.True(state.RecordExists);
+
+            var read = new GrainState<Blob>();
+            await storage.ReadStateAsync("s", Grain, read);
+            Assert.Equal(state.State!.Bytes, read.State!.Bytes);
+            Assert.Equal((true, state.ETag), (read.RecordExists, read.ETag));
+        }
+
+        await storage.ClearStateAsync("s", Grain, state);
+        Assert.Equal((false, null), (state.RecordExists, state.ETag));
+        await storage.ReadStateAsync("s", Grain, state);
+        Assert.False(state.RecordExists);
+        Assert.Empty(await Keys(client));
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd, 10)]
+    [InlineData(Product.Etcd, 300_000)]
+    [InlineData(Product.Granary, 10)]
+    [InlineData(Product.Granary, 300_000)]
+    public async Task Of_many_who_write_at_once_each_state_is_followed_by_one(Product product, int bytes)
+    {
+        const int Writers = 8;
+        const int Writes = 5;
+        await using var client = new GranaryClient(servers.Of(product).Address);
+        var storage = Storage(client);
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async _ =>
+        {
+            for (var done = 0; done < Writes;)
+            {
+                var state = new GrainState<Blob>();
+                await storage.ReadStateAsync("s", Grain, state);
+                var count = state.RecordExists ? BitConverter.ToInt32(state.State!.Bytes) : 0;
+                state.State = new Blob(new byte[bytes]);
+                BitConverter.TryWriteBytes(state.State!.Bytes, count + 1);
+                try
+                {
+                    await storage.WriteStateAsync("s", Grain, state);
+                    done++;
+                }
+                catch (InconsistentStateException)
+                {
+                    Stop.ThrowIfCancellationRequested();
+                }
+            }
+        }));
+
+        var last = new GrainState<Blob>();
+        await storage.ReadStateAsync("s", Grain, last);
+        Assert.Equal(Writers * Writes, BitConverter.ToInt32(last.State!.Bytes));
+
+        // Nothing stays of those that were too late.
+        var pieces = bytes <= PieceBytes ? 0 : (int)Math.Ceiling((double)(await StoredBytes()) / PieceBytes);
+        Assert.Equal(pieces + (pieces > 0 ? 2 : 1), (await Keys(client)).Count);
+
+        async Task<long> StoredBytes() => (await Keys(client)).Where(static pair => pair.Key.ToString().Contains("/pieces/", StringComparison.Ordinal)).Sum(static pair => (long)pair.Value.Length);
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task Who_has_not_seen_a_state_neither_writes_nor_clears_it(Product product)
+    {
+        await using var client = new GranaryClient(servers.Of(product).Address);
+        var storage = Storage(client);
+        var state = new GrainState<Blob>(new Blob([1]));
+        await storage.WriteStateAsync("s", Grain, state);
+        var stored = state.ETag;
+
+        var other = new GrainState<Blob>(new Blob([2]));
+        var late = await Assert.ThrowsAsync<InconsistentStateException>(() => storage.WriteStateAsync("s", Grain, other));
+        Assert.Equal((stored, null), (late.StoredEtag, late.CurrentEtag));
+        other.ETag = "1";
+        await Assert.ThrowsAsync<InconsistentStateException>(() => storage.WriteStateAsync("s", Grain, other));
+        await Assert.ThrowsAsync<InconsistentStateException>(() => storage.ClearStateAsync("s", Grain, other));
+
+        await storage.ReadStateAsync("s", Grain, other);
+        Assert.Equal([1], other.State!.Bytes);
+        await storage.ReadStateAsync("another", Grain, other);
+        Assert.False(other.RecordExists);
+        await storage.ReadStateAsync("s", GrainId.Create("test", "another"), other);
+        Assert.False(other.RecordExists);
+    }
+
+    [Theory]
+    [InlineData(Product.Granary)]
+    public async Task A_state_that_is_too_large_is_refused_and_says_how_large_it_may_be(Product product)
+    {
+        await using var client = new GranaryClient(servers.Of(product).Address);
+        var refused = await Assert.ThrowsAsync<ArgumentException>(() => Storage(client).WriteStateAsync("s", Grain, new GrainState<Blob>(new Blob(new byte[101 * PieceBytes]))));
+        Assert.Contains(nameof(GranaryGrainStorageOptions.PieceBytes), refused.Message, StringComparison.Ordinal);
+        Assert.Empty(await Keys(client));
+    }
+
+    private async Task<IReadOnlyList<KeyValue>> Keys(GranaryClient client) =>
+        (await client.RangeAsync(KeyRange.Prefix($"orleans/{_service}/"), cancellationToken: Stop)).KeyValues;
+
+    private GranaryGrainStorage Storage(GranaryClient client)
+    {
+        var services = new ServiceCollection().AddSerializer().BuildServiceProvider();
+        return new GranaryGrainStorage(
+            "Default",
+            new GranaryGrainStorageOptions { PieceBytes = PieceBytes, GrainStorageSerializer = new OrleansGrainStorageSerializer(services.GetRequiredService<Serializer>()) },
+            client,
+            Options.Create(new ClusterOptions { ServiceId = _service }),
+            services.GetRequiredService<IActivatorProvider>());
+    }
+
+    [GenerateSerializer]
+    internal sealed class Blob(byte[] bytes)
+    {
+        [Id(0)]
+        public byte[] Bytes { get; } = bytes;
+    }
+}
