@@ -6,7 +6,7 @@ using Grpc.Core;
 namespace Granary.Client;
 
 /// <summary>A client of servers that speak the etcd v3 API: Granary, and etcd from 3.4 on. One serves a whole process.</summary>
-public sealed class GranaryClient : IGranaryClient
+public sealed class GranaryClient : IGranaryClient, IDisposable
 {
     internal static readonly RangeOptions RangeDefaults = new();
     internal static readonly PutOptions PutDefaults = new();
@@ -81,8 +81,15 @@ public sealed class GranaryClient : IGranaryClient
         _calls.Compact(new CompactionRequest { Revision = revision, Physical = waitForRemoval }, cancellationToken);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<WatchUpdate> WatchAsync(KeyRange range, WatchOptions? options = null, CancellationToken cancellationToken = default) =>
-        new Watching(_calls, range, options ?? new WatchOptions(), _time).Run(cancellationToken);
+    public async IAsyncEnumerable<WatchUpdate> WatchAsync(
+        KeyRange range, WatchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        // Each enumeration is a watch of its own.
+        await foreach (var update in new Watching(_calls, range, options ?? new WatchOptions(), _time).Run(cancellationToken).ConfigureAwait(false))
+        {
+            yield return update;
+        }
+    }
 
     /// <inheritdoc/>
     public async Task<GranaryLease> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default)
@@ -100,7 +107,11 @@ public sealed class GranaryClient : IGranaryClient
         catch (GranaryException exception) when (exception is { StatusCode: StatusCode.FailedPrecondition, Message: "etcdserver: lease already exists" })
         {
             asked = _time.GetTimestamp();
-            seconds = (await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = request.ID }, cancellationToken).ConfigureAwait(false)).TTL;
+            seconds = (await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = request.ID }, timeToLive, cancellationToken).ConfigureAwait(false)).TTL;
+            if (seconds <= 0)
+            {
+                throw new LeaseLostException(request.ID);
+            }
         }
 
         return new GranaryLease(_calls, _time, request.ID, TimeSpan.FromSeconds(seconds), asked);
@@ -147,7 +158,14 @@ public sealed class GranaryClient : IGranaryClient
         ServerStatus.Of(await _calls.Status(new StatusRequest(), cancellationToken).ConfigureAwait(false));
 
     /// <summary>Closes the connections. What is under way ends with an error.</summary>
-    public ValueTask DisposeAsync() => _calls.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Closes the connections. What is under way ends with an error.</summary>
+    public void Dispose() => _calls.Dispose();
 
     private static GranaryClientOptions Options(string[] endpoints)
     {

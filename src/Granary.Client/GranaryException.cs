@@ -15,4 +15,7 @@ public class GranaryException(string message, StatusCode statusCode, bool mayHav
 
     /// <summary>Whether the call was a write of which nobody knows: it is done, will be done within the server's request timeout, or is not.</summary>
     public bool MayHaveHappened => mayHaveHappened;
+
+    /// <summary>Whether the same may be answered a while later, or by another server.</summary>
+    internal bool IsPassing => statusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
 }

@@ -51,10 +51,11 @@ public interface IGranaryClient : IAsyncDisposable
     /// <summary>Begins a lease, which is renewed until it is disposed of.</summary>
     /// <param name="timeToLive">How long it lives when it is not renewed; whole seconds, at least one.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="LeaseLostException">The answer took so long that it has ended again.</exception>
     Task<GranaryLease> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default);
 
     /// <summary>Ends a lease, and deletes the keys that are attached to it.</summary>
-    /// <returns>Whether there was one.</returns>
+    /// <returns>Whether there was one. After a lost answer it may be this call itself that has ended it.</returns>
     Task<bool> RevokeLeaseAsync(long leaseId, CancellationToken cancellationToken = default);
 
     /// <summary>What the server knows of a lease; null if there is none.</summary>

@@ -8,9 +8,16 @@ internal sealed class GranaryConfigurationProvider(GranaryConfigurationSource so
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    private readonly string _prefix = source.Prefix;
     private readonly GranaryClient _client = new(source.Client);
-    private readonly KeyRange _range = KeyRange.Prefix(source.Prefix);
+    private readonly Lock _loading = new();
     private readonly CancellationTokenSource _ending = new();
+
+    // Whether it is code of the application that follows a change: it may dispose of this, and then nobody waits for it.
+    private readonly AsyncLocal<bool> _isFollowing = new();
+
+    // By key, in the order of their bytes: of two keys that come to the same setting the last one counts, always.
+    private readonly SortedDictionary<Bytes, string> _pairs = new(Comparer<Bytes>.Create(static (left, right) => left.Span.SequenceCompareTo(right.Span)));
 
     // The revision that the settings are of; 0: nothing was read yet.
     private long _revision;
@@ -21,14 +28,17 @@ internal sealed class GranaryConfigurationProvider(GranaryConfigurationSource so
     /// <exception cref="InvalidOperationException">No server answers, and the application is not to start without.</exception>
     public override void Load()
     {
-        if (_following is not null)
+        lock (_loading)
         {
-            return;
-        }
+            if (_following is not null)
+            {
+                return;
+            }
 
-        // Whoever asks may be on a thread that must not be waited on.
-        Task.Run(LoadFirst).GetAwaiter().GetResult();
-        _following = Task.Run(Follow);
+            // Whoever asks may be on a thread that must not be waited on.
+            Task.Run(LoadFirst).GetAwaiter().GetResult();
+            _following = Task.Run(Follow);
+        }
     }
 
     /// <inheritdoc/>
@@ -43,13 +53,13 @@ internal sealed class GranaryConfigurationProvider(GranaryConfigurationSource so
         }
 
         await _ending.CancelAsync().ConfigureAwait(false);
-        if (_following is not null)
+        if (_following is not null && !_isFollowing.Value)
         {
-            await _following.ConfigureAwait(false);
+            await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _ending.Dispose();
         }
 
         await _client.DisposeAsync().ConfigureAwait(false);
-        _ending.Dispose();
     }
 
     private async Task LoadFirst()
@@ -64,8 +74,10 @@ internal sealed class GranaryConfigurationProvider(GranaryConfigurationSource so
         {
             if (!source.IsOptional)
             {
+                // Nobody disposes of what was not built.
+                await _client.DisposeAsync().ConfigureAwait(false);
                 throw new InvalidOperationException(
-                    $"The configuration below '{source.Prefix}' could not be read from {string.Join(", ", source.Client.Endpoints)}: {exception.Message}"
+                    $"The configuration below '{_prefix}' could not be read from {string.Join(", ", source.Client.Endpoints)}: {exception.Message}"
                     + $" Start the servers, or set {nameof(source.IsOptional)} to start without.",
                     exception);
             }
@@ -74,6 +86,7 @@ internal sealed class GranaryConfigurationProvider(GranaryConfigurationSource so
 
     private async Task Follow()
     {
+        _isFollowing.Value = true;
         while (!_ending.IsCancellationRequested)
         {
             try
@@ -81,13 +94,14 @@ internal sealed class GranaryConfigurationProvider(GranaryConfigurationSource so
                 if (_revision == 0)
                 {
                     await ReadAll(_ending.Token).ConfigureAwait(false);
-                    Tell();
+                    OnReload();
                 }
 
-                await foreach (var update in _client.WatchAsync(_range, new WatchOptions { StartRevision = _revision + 1 }, _ending.Token).ConfigureAwait(false))
+                var options = new WatchOptions { StartRevision = _revision + 1 };
+                await foreach (var update in _client.WatchAsync(KeyRange.Prefix(_prefix), options, _ending.Token).ConfigureAwait(false))
                 {
                     Apply(update);
-                    Tell();
+                    OnReload();
                 }
             }
             catch (CompactedException)
@@ -95,79 +109,76 @@ internal sealed class GranaryConfigurationProvider(GranaryConfigurationSource so
                 // What has changed since is not all there any more: all is read anew.
                 _revision = 0;
             }
-            catch (GranaryException exception)
+            catch (Exception exception)
             {
-                source.OnError?.Invoke(exception);
-                await Rest().ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (_ending.IsCancellationRequested)
-            {
-                return;
+                await Rest(exception).ConfigureAwait(false);
             }
         }
     }
 
     private async Task ReadAll(CancellationToken cancellationToken)
     {
-        var newest = await _client.RangeAsync(_range, new RangeOptions { Limit = 1 }, cancellationToken).ConfigureAwait(false);
-        var settings = NewSettings();
-        await foreach (var pair in _client.EnumerateAsync(_range, newest.Revision, cancellationToken: cancellationToken).ConfigureAwait(false))
+        var range = KeyRange.Prefix(_prefix);
+        var newest = await _client.RangeAsync(range, new RangeOptions { Limit = 1 }, cancellationToken).ConfigureAwait(false);
+        _pairs.Clear();
+        await foreach (var pair in _client.EnumerateAsync(range, newest.Revision, cancellationToken: cancellationToken).ConfigureAwait(false))
         {
-            settings[Name(pair.Key)] = pair.Value.ToString();
+            _pairs[pair.Key] = pair.Value.ToString();
         }
 
-        (Data, _revision) = (settings, newest.Revision);
+        (Data, _revision) = (Settings(), newest.Revision);
     }
 
     private void Apply(WatchUpdate update)
     {
-        // Who reads meanwhile has the settings of before, all of them.
-        var settings = NewSettings();
-        foreach (var (name, value) in Data)
-        {
-            settings.Add(name, value);
-        }
-
         foreach (var change in update.Events)
         {
             if (change.IsDeletion)
             {
-                settings.Remove(Name(change.Key));
+                _pairs.Remove(change.Key);
             }
             else
             {
-                settings[Name(change.Key)] = change.Value.ToString();
+                _pairs[change.Key] = change.Value.ToString();
             }
         }
 
-        (Data, _revision) = (settings, update.Revision);
+        (Data, _revision) = (Settings(), update.Revision);
     }
 
-    private void Tell()
+    // New ones each time: who reads meanwhile has those of before, all of them.
+    private Dictionary<string, string?> Settings()
     {
-        try
+        var settings = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, value) in _pairs)
         {
-            OnReload();
+            var name = key.ToString()[_prefix.Length..].Replace("/", ConfigurationPath.KeyDelimiter, StringComparison.Ordinal).TrimStart(ConfigurationPath.KeyDelimiter[0]);
+            if (name.Length > 0)
+            {
+                settings[name] = value;
+            }
         }
-        catch (AggregateException exception)
+
+        return settings;
+    }
+
+    // What has gone wrong, by servers or by who was told of a change, stops nothing.
+    private async Task Rest(Exception exception)
+    {
+        if (_ending.IsCancellationRequested)
+        {
+            return;
+        }
+
+        try
         {
             source.OnError?.Invoke(exception);
         }
-    }
-
-    private async Task Rest()
-    {
-        try
+        catch (Exception)
         {
-            await Task.Delay(Pause, _ending.Token).ConfigureAwait(false);
+            // There is nobody else to tell.
         }
-        catch (OperationCanceledException)
-        {
-            // The loop sees it.
-        }
+
+        await Task.Delay(Pause, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
-
-    private string Name(Bytes key) => key.ToString()[source.Prefix.Length..].Replace("/", ConfigurationPath.KeyDelimiter, StringComparison.Ordinal);
-
-    private static Dictionary<string, string?> NewSettings() => new(StringComparer.OrdinalIgnoreCase);
 }

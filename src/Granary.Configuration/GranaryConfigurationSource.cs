@@ -22,8 +22,8 @@ public sealed class GranaryConfigurationSource : IConfigurationSource
     public TimeSpan LoadTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Is told what goes wrong while the application runs: no server answers, or one who is told of a change throws. The settings stay as they are, and
-    /// are followed further.
+    /// Is told what goes wrong while the application runs: the settings cannot be read, or one who is told of a change throws. They are followed
+    /// further. That a connection is lost is no error: what changes meanwhile is told when it is there again.
     /// </summary>
     public Action<Exception>? OnError { get; set; }
 

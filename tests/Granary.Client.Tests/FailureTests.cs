@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Grpc.Core;
 
 namespace Granary.Client.Tests;
@@ -26,6 +28,39 @@ public sealed class FailureTests(BothServers servers) : ClientTest(servers)
         await using var client = new GranaryClient(options);
         var failed = await Assert.ThrowsAsync<GranaryException>(() => client.PutAsync("a", "b", cancellationToken: Stop));
         Assert.Equal((StatusCode.Unavailable, false), (failed.StatusCode, failed.MayHaveHappened));
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task A_server_that_takes_no_connection_is_left_for_another_one(Product product)
+    {
+        // Nobody accepts, and the queue is full: another connection waits for ever.
+        using var deaf = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        deaf.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        deaf.Listen(1);
+        List<Socket> queue = [];
+        try
+        {
+            for (var i = 0; i < 4; i++)
+            {
+                queue.Add(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+                _ = queue[i].ConnectAsync(deaf.LocalEndPoint!, Stop).AsTask().ContinueWith(static _ => { }, TaskScheduler.Default);
+            }
+
+            var options = new GranaryClientOptions { ConnectTimeout = TimeSpan.FromSeconds(1) };
+            options.Endpoints.Add($"http://{deaf.LocalEndPoint}");
+            options.Endpoints.Add(Of(product).Address);
+            await using var client = new GranaryClient(options);
+            for (var i = 0; i < 6; i++)
+            {
+                await client.PutAsync(Prefix, "value", cancellationToken: Stop);
+            }
+        }
+        finally
+        {
+            queue.ForEach(static socket => socket.Dispose());
+        }
     }
 
     [Theory]

@@ -36,6 +36,8 @@ public sealed class KeyTests
     {
         Assert.Throws<ArgumentException>(() => KeyRange.Of(""));
         Assert.Throws<ArgumentException>(() => KeyRange.Between("b", "b"));
+        Assert.Throws<ArgumentException>(() => KeyRange.Between("", "\0"));
+        Assert.Throws<ArgumentNullException>(() => KeyRange.Prefix((byte[])null!));
     }
 
     private static bool Contains(KeyRange range, byte[] key) =>

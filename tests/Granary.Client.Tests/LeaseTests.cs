@@ -71,6 +71,38 @@ public sealed class LeaseTests(BothServers servers) : ClientTest(servers)
     [Theory]
     [InlineData(Product.Etcd)]
     [InlineData(Product.Granary)]
+    public async Task A_lease_is_renewed_at_another_server_when_one_says_nothing(Product product)
+    {
+        await using var proxy = TcpProxy.To(new Uri(Of(product).Address).Port);
+        await using var client = new GranaryClient($"http://127.0.0.1:{proxy.Port}", Of(product).Address);
+        await client.PutAsync(Prefix, "", cancellationToken: Stop);
+        await client.PutAsync(Prefix, "", cancellationToken: Stop);
+        await using var lease = await client.GrantLeaseAsync(TimeSpan.FromSeconds(6), Stop);
+        proxy.Set(TcpProxy.Wire.Silent);
+        var start = Stopwatch.GetTimestamp();
+        await Eventually.Holds("twice its time has passed", () => Task.FromResult(Stopwatch.GetElapsedTime(start) > lease.TimeToLive * 2), Generous, Stop);
+        lease.ThrowIfLost();
+        proxy.Set(TcpProxy.Wire.Cut);
+    }
+
+    [Fact]
+    public async Task With_its_client_a_lease_is_lost_and_a_watch_ends()
+    {
+        var client = To(Product.Granary);
+        await using var lease = await client.GrantLeaseAsync(Short, Stop);
+        await using var updates = client.WatchAsync(Prefix, new WatchOptions { ReportProgress = true }, Stop).GetAsyncEnumerator(Stop);
+        Assert.True(await updates.MoveNextAsync());
+        var watching = updates.MoveNextAsync().AsTask();
+        client.Dispose();
+        await Assert.ThrowsAnyAsync<Exception>(() => watching.WaitAsync(Generous, Stop));
+        Assert.False(watching.IsCompletedSuccessfully);
+        Assert.True(watching.IsCompleted);
+        await Eventually.Holds("it is lost", () => Task.FromResult(lease.Lost.IsCancellationRequested), Generous, Stop);
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
     public async Task A_lease_outlives_a_restart_of_the_server(Product product)
     {
         await using var server = await Server.Start(product, Stop);

@@ -34,13 +34,25 @@ public sealed class ConfigurationTests
         });
 
         await client.Txn().Then(Op.Put("config/Shop/Color", "green"), Op.Put("config/Shop/Size", "4")).CommitAsync(Stop);
-        await Eventually.Holds("it is seen", () => Task.FromResult(shop.CurrentValue == new Shop("green", 4)), Generous, Stop);
+        await Eventually.Holds("it is seen", () => Task.FromResult(Seen() == 2), Generous, Stop);
         await client.PutAsync("other/Shop/Color", "black", cancellationToken: Stop);
         await client.DeleteAsync("config/Shop/Color", cancellationToken: Stop);
-        await Eventually.Holds("all is seen", () => Task.FromResult(shop.CurrentValue == new Shop(null, 4)), Generous, Stop);
+        await Eventually.Holds("all is seen", () => Task.FromResult(Seen() == 3), Generous, Stop);
         lock (seen)
         {
-            Assert.Equal([new Shop("blue", 3), new Shop("green", 4), new Shop(null, 4)], seen);
+            Assert.Equal([new Shop("blue", 3), new Shop("green", 3), new Shop(null, 3)], seen);
+        }
+
+        // The other name of it is gone with its key alone.
+        await client.DeleteAsync("config/Shop:Size", cancellationToken: Stop);
+        await Eventually.Holds("the other key counts", () => Task.FromResult(shop.CurrentValue == new Shop(null, 4)), Generous, Stop);
+
+        int Seen()
+        {
+            lock (seen)
+            {
+                return seen.Count;
+            }
         }
     }
 
@@ -88,18 +100,26 @@ public sealed class ConfigurationTests
     public async Task What_is_optional_comes_when_the_server_does_and_a_handler_that_throws_stops_nothing(Product product)
     {
         await using var server = Server.NotStarted(product);
-        var errors = 0;
+        List<Exception> errors = [];
         using var configuration = Built(new ConfigurationBuilder().AddGranary("config/", source =>
         {
             source.Client.Endpoints.Add(server.Address);
             source.Client.CallTimeout = TimeSpan.FromSeconds(1);
             source.LoadTimeout = TimeSpan.FromSeconds(1);
             source.IsOptional = true;
-            source.OnError = _ => Interlocked.Increment(ref errors);
+            source.OnError = exception =>
+            {
+                lock (errors)
+                {
+                    errors.Add(exception);
+                }
+
+                throw new InvalidOperationException("One who is told of errors.");
+            };
         }));
         Assert.Null(configuration.Root["a"]);
         using var registration = configuration.Root.GetReloadToken().RegisterChangeCallback(static _ => throw new InvalidOperationException("A handler."), null);
-        await Eventually.Holds("it is told of", () => Task.FromResult(Volatile.Read(ref errors) > 0), Generous, Stop);
+        await Eventually.Holds("it is told of", () => Task.FromResult(Told<GranaryException>()), Generous, Stop);
 
         await server.StartAgain(Stop);
         await using var client = new GranaryClient(server.Address);
@@ -107,6 +127,15 @@ public sealed class ConfigurationTests
         await Eventually.Holds("it is there", () => Task.FromResult(configuration.Root["a"] == "1"), Generous, Stop);
         await client.PutAsync("config/a", "2", cancellationToken: Stop);
         await Eventually.Holds("it changes", () => Task.FromResult(configuration.Root["a"] == "2"), Generous, Stop);
+        Assert.True(Told<AggregateException>());
+
+        bool Told<T>()
+        {
+            lock (errors)
+            {
+                return errors.Any(static error => error is T);
+            }
+        }
     }
 
     private static Disposable Built(IConfigurationBuilder builder) => new(builder.Build());

@@ -31,6 +31,9 @@ public sealed class MembershipTableTests(BothServers servers)
         Assert.Equal(
             (entry.Status, entry.HostName, entry.SiloName, entry.RoleName, entry.ProxyPort, entry.StartTime),
             (read.Members[0].Item1.Status, read.Members[0].Item1.HostName, read.Members[0].Item1.SiloName, read.Members[0].Item1.RoleName, read.Members[0].Item1.ProxyPort, read.Members[0].Item1.StartTime));
+        Assert.Equal(
+            (entry.IAmAliveTime, entry.UpdateZone, entry.FaultZone),
+            (read.Members[0].Item1.IAmAliveTime, read.Members[0].Item1.UpdateZone, read.Members[0].Item1.FaultZone));
         Assert.Empty((await table.ReadRow(Entry(2).SiloAddress)).Members);
     }
 
@@ -103,21 +106,26 @@ public sealed class MembershipTableTests(BothServers servers)
         await using var client = new GranaryClient(servers.Of(product).Address);
         var clusterId = Guid.NewGuid().ToString("N");
         var (table, other) = (await NewTable(client, clusterId), await NewTable(client));
-        foreach (var (number, status) in new[] { (1, SiloStatus.Dead), (2, SiloStatus.Active), (3, SiloStatus.Dead) })
+        foreach (var (number, status) in new[] { (1, SiloStatus.Dead), (2, SiloStatus.Active), (3, SiloStatus.Dead), (4, SiloStatus.Dead) })
         {
             var entry = Entry(number);
             entry.Status = status;
             entry.StartTime = entry.IAmAliveTime = number == 3 ? DateTime.UtcNow : DateTime.UtcNow.AddDays(-2);
+            if (number == 4)
+            {
+                entry.AddSuspector(Entry(2).SiloAddress, DateTime.UtcNow);
+            }
+
             Assert.True(await table.InsertRow(entry, (await table.ReadAll()).Version.Next()));
             Assert.True(await other.InsertRow(entry, (await other.ReadAll()).Version.Next()));
         }
 
         await table.CleanupDefunctSiloEntries(DateTimeOffset.UtcNow.AddDays(-1));
-        Assert.Equal([2, 3], (await table.ReadAll()).Members.Select(static row => row.Item1.SiloAddress.Endpoint.Port).Order());
+        Assert.Equal([2, 3, 4], (await table.ReadAll()).Members.Select(static row => row.Item1.SiloAddress.Endpoint.Port).Order());
 
         await table.DeleteMembershipTableEntries(clusterId);
         Assert.Empty((await table.ReadAll()).Members);
-        Assert.Equal(3, (await other.ReadAll()).Members.Count);
+        Assert.Equal(4, (await other.ReadAll()).Members.Count);
     }
 
     private static async Task<GranaryMembershipTable> NewTable(GranaryClient client, string? clusterId = null)
@@ -137,7 +145,9 @@ public sealed class MembershipTableTests(BothServers servers)
         RoleName = "role",
         ProxyPort = 30000 + number,
         StartTime = new DateTime(2026, 11, 30, 7, 0, 0, DateTimeKind.Utc),
-        IAmAliveTime = new DateTime(2026, 11, 30, 7, 0, 0, DateTimeKind.Utc),
+        UpdateZone = 1,
+        FaultZone = 2,
+        IAmAliveTime = new DateTime(2026, 11, 30, 7, 1, 0, DateTimeKind.Utc),
         SuspectTimes = [],
     };
 }

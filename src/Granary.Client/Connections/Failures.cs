@@ -16,7 +16,7 @@ internal static class Failures
     {
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError } => true,
         SocketException { SocketErrorCode: SocketError.ConnectionRefused } => true,
-        _ => false,
+        var other => IsConnectTimeout(other),
     };
 
     /// <summary>For who has called.</summary>
@@ -32,7 +32,11 @@ internal static class Failures
         return new GranaryException(exception.Status.Detail, exception.StatusCode, mayHaveHappened, exception);
     }
 
-    // What breaks under a call is told in more than one way.
+    // What breaks under a call is told by different statuses; what a server says itself has no exception.
     private static bool IsOfWire(RpcException exception) =>
-        exception.StatusCode is StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled && exception.Status.DebugException is HttpRequestException or IOException or SocketException;
+        exception.Status.DebugException is HttpRequestException or IOException or SocketException || IsConnectTimeout(exception.Status.DebugException);
+
+    // Nothing else ends so: calls themselves have deadlines.
+    private static bool IsConnectTimeout(Exception? exception) =>
+        exception is OperationCanceledException { InnerException: var inner } && (inner is TimeoutException || IsConnectTimeout(inner));
 }

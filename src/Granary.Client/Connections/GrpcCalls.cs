@@ -11,68 +11,66 @@ internal sealed class GrpcCalls : ICalls
     // etcd ends a stream with this when its server has lost the others: it is resumed at another one.
     private static readonly Metadata.Entry RequiresLeader = new("hasleader", "true");
 
-    private const string UnknownToken = "etcdserver: invalid auth token";
-
     // A token that was just got may be unknown to a server that has just joined; more often it is something else.
     private const int MaxRenewals = 3;
 
     private readonly Endpoints _endpoints;
     private readonly Tokens _tokens;
     private readonly TimeSpan _timeout;
-
-    // Less is not worth an attempt: it would end by the deadline, and nobody would know what it has done.
-    private readonly TimeSpan _leastTime;
     private readonly TimeProvider _time;
 
     public GrpcCalls(GranaryClientOptions options, TimeProvider time)
     {
         options.Validate();
         _endpoints = new Endpoints([.. options.Endpoints.Select(address => new Endpoint(address, options))], time);
-        _tokens = new Tokens(options.UserName, options.Password);
-        (_timeout, _leastTime, _time) = (options.CallTimeout, options.CallTimeout / 10, time);
+        _tokens = new Tokens(options.UserName, options.Password, _endpoints, time);
+        (_timeout, _time) = (options.CallTimeout, time);
     }
 
     public Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/Range", static (endpoint, request, options) => endpoint.KeyValues.RangeAsync(request, options).ResponseAsync, request, isRepeatable: true, cancellationToken);
+        Ask("KV/Range", static (endpoint, request, options) => endpoint.KeyValues.RangeAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
 
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/Put", static (endpoint, request, options) => endpoint.KeyValues.PutAsync(request, options).ResponseAsync, request, isRepeatable: false, cancellationToken);
+        Ask("KV/Put", static (endpoint, request, options) => endpoint.KeyValues.PutAsync(request, options).ResponseAsync, request, CallKind.Write, _timeout, cancellationToken);
 
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/DeleteRange", static (endpoint, request, options) => endpoint.KeyValues.DeleteRangeAsync(request, options).ResponseAsync, request, isRepeatable: false, cancellationToken);
+        Ask("KV/DeleteRange", static (endpoint, request, options) => endpoint.KeyValues.DeleteRangeAsync(request, options).ResponseAsync, request, CallKind.Write, _timeout, cancellationToken);
 
-    public Task<TxnResponse> Txn(TxnRequest request, bool isRepeatable, CancellationToken cancellationToken) =>
-        Ask("KV/Txn", static (endpoint, request, options) => endpoint.KeyValues.TxnAsync(request, options).ResponseAsync, request, isRepeatable, cancellationToken);
+    public Task<TxnResponse> Txn(TxnRequest request, bool isRead, CancellationToken cancellationToken) =>
+        Ask("KV/Txn", static (endpoint, request, options) => endpoint.KeyValues.TxnAsync(request, options).ResponseAsync, request, isRead ? CallKind.Read : CallKind.Write, _timeout, cancellationToken);
 
     public Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/Compact", static (endpoint, request, options) => endpoint.KeyValues.CompactAsync(request, options).ResponseAsync, request, isRepeatable: false, cancellationToken);
+        Ask("KV/Compact", static (endpoint, request, options) => endpoint.KeyValues.CompactAsync(request, options).ResponseAsync, request, CallKind.Write, _timeout, cancellationToken);
 
     public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseGrant", static (endpoint, request, options) => endpoint.Leases.LeaseGrantAsync(request, options).ResponseAsync, request, isRepeatable: true, cancellationToken);
+        Ask("Lease/LeaseGrant", static (endpoint, request, options) => endpoint.Leases.LeaseGrantAsync(request, options).ResponseAsync, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
 
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseRevoke", static (endpoint, request, options) => endpoint.Leases.LeaseRevokeAsync(request, options).ResponseAsync, request, isRepeatable: true, cancellationToken);
+        Ask("Lease/LeaseRevoke", static (endpoint, request, options) => endpoint.Leases.LeaseRevokeAsync(request, options).ResponseAsync, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
 
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseTimeToLive", static (endpoint, request, options) => endpoint.Leases.LeaseTimeToLiveAsync(request, options).ResponseAsync, request, isRepeatable: true, cancellationToken);
+        Ask("Lease/LeaseTimeToLive", static (endpoint, request, options) => endpoint.Leases.LeaseTimeToLiveAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
 
     public Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseLeases", static (endpoint, request, options) => endpoint.Leases.LeaseLeasesAsync(request, options).ResponseAsync, request, isRepeatable: true, cancellationToken);
+        Ask("Lease/LeaseLeases", static (endpoint, request, options) => endpoint.Leases.LeaseLeasesAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
 
-    public Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseKeepAlive", static (endpoint, request, options) => Renew(endpoint, request, options), request, isRepeatable: true, cancellationToken);
+    public Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, TimeSpan timeout, CancellationToken cancellationToken) =>
+        Ask("Lease/LeaseKeepAlive", static (endpoint, request, options) => Renew(endpoint, request, options), request, CallKind.RepeatableWrite, timeout < _timeout ? timeout : _timeout, cancellationToken);
 
     public Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken) =>
-        Ask("Maintenance/Status", static (endpoint, request, options) => endpoint.Maintenance.StatusAsync(request, options).ResponseAsync, request, isRepeatable: true, cancellationToken);
+        Ask("Maintenance/Status", static (endpoint, request, options) => endpoint.Maintenance.StatusAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
 
     public async IAsyncEnumerable<WatchResponse> Watch(WatchCreateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var response in Stream(OpenWatch, new WatchRequest { CreateRequest = request }, cancellationToken).ConfigureAwait(false))
         {
-            if (response.Canceled && response.CancelReason.Contains(UnknownToken, StringComparison.Ordinal))
+            if (response.Canceled && _tokens.IsOutdated(response.CancelReason))
             {
                 _tokens.Forget();
-                throw new GranaryException(UnknownToken, StatusCode.Unauthenticated, mayHaveHappened: false);
+                throw new GranaryException(
+                    response.CancelReason,
+                    response.CancelReason.Contains("permission denied", StringComparison.Ordinal) ? StatusCode.PermissionDenied : StatusCode.Unauthenticated,
+                    mayHaveHappened: false);
             }
 
             yield return response;
@@ -89,37 +87,37 @@ internal sealed class GrpcCalls : ICalls
             request,
             cancellationToken);
 
-    public ValueTask DisposeAsync()
-    {
-        _endpoints.Dispose();
-        _tokens.Dispose();
-        return ValueTask.CompletedTask;
-    }
+    public void Dispose() => _endpoints.Dispose();
 
     private async Task<TResponse> Ask<TRequest, TResponse>(
         string method,
         Func<Endpoint, TRequest, CallOptions, Task<TResponse>> call,
         TRequest request,
-        bool isRepeatable,
+        CallKind kind,
+        TimeSpan timeout,
         CancellationToken cancellationToken)
     {
         using var activity = Telemetry.Source.StartActivity(method, ActivityKind.Client);
         var start = _time.GetTimestamp();
-        var deadline = Deadline;
         var renewals = 0;
+        var mayBeDone = false;
+
+        // Less is not worth an attempt: it would end by the deadline, and nobody would know what it has done.
+        var leastTime = timeout / 10;
         for (var attempt = 1; ; attempt++)
         {
             var endpoint = _endpoints.Next(out var rest);
             if (attempt > 1 && rest > TimeSpan.Zero)
             {
-                await Task.Delay(TimeSpan.FromTicks(Math.Clamp((Left() - _leastTime).Ticks, 0, rest.Ticks)), _time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromTicks(Math.Clamp((Left() - leastTime).Ticks, 0, rest.Ticks)), _time, cancellationToken).ConfigureAwait(false);
             }
 
             Metadata? headers = null;
             try
             {
-                headers = await _tokens.Headers(endpoint, DeadlineOfAttempt(mayBeRepeated: true), cancellationToken).ConfigureAwait(false);
-                var response = await call(endpoint, request, new CallOptions(headers, DeadlineOfAttempt(isRepeatable), cancellationToken)).ConfigureAwait(false);
+                headers = await _tokens.Headers(endpoint, TimeOfAttempt(mayBeRepeated: true), cancellationToken).ConfigureAwait(false);
+                var deadline = _time.GetUtcNow().UtcDateTime + TimeOfAttempt(mayBeRepeated: kind != CallKind.Write);
+                var response = await call(endpoint, request, new CallOptions(headers, deadline, cancellationToken)).ConfigureAwait(false);
                 _endpoints.Answered(endpoint);
                 Telemetry.Called(method, _time.GetElapsedTime(start), attempt, StatusCode.OK);
                 return response;
@@ -134,10 +132,16 @@ internal sealed class GrpcCalls : ICalls
                 }
 
                 var isSent = headers is not null && !Failures.IsSurelyNotSent(exception);
+                mayBeDone |= isSent;
                 if (Failures.IsOfServer(exception) || exception.StatusCode == StatusCode.DeadlineExceeded)
                 {
-                    _endpoints.Failed(endpoint);
-                    if ((isRepeatable || !isSent) && Left() > _leastTime * 2)
+                    // Whoever has failed to give a token is known by then.
+                    if (headers is not null)
+                    {
+                        _endpoints.Failed(endpoint);
+                    }
+
+                    if ((kind != CallKind.Write || !isSent) && Left() > leastTime * 2)
                     {
                         continue;
                     }
@@ -145,18 +149,14 @@ internal sealed class GrpcCalls : ICalls
 
                 activity?.SetStatus(ActivityStatusCode.Error, exception.Status.Detail);
                 Telemetry.Called(method, _time.GetElapsedTime(start), attempt, exception.StatusCode);
-                throw Failures.Exception(exception, isWrite: !isRepeatable && isSent);
+                throw Failures.Exception(exception, isWrite: kind != CallKind.Read && mayBeDone);
             }
         }
 
-        TimeSpan Left() => deadline - _time.GetUtcNow().UtcDateTime;
+        TimeSpan Left() => timeout - _time.GetElapsedTime(start);
 
         // A server that says nothing at all leaves time for another one, if it may be asked.
-        DateTime DeadlineOfAttempt(bool mayBeRepeated)
-        {
-            var half = Deadline - (_timeout / 2);
-            return mayBeRepeated && half < deadline ? half : deadline;
-        }
+        TimeSpan TimeOfAttempt(bool mayBeRepeated) => mayBeRepeated && timeout / 2 < Left() ? timeout / 2 : Left();
     }
 
     private async IAsyncEnumerable<TResponse> Stream<TRequest, TResponse>(
@@ -176,7 +176,7 @@ internal sealed class GrpcCalls : ICalls
                 {
                     if (responses is null)
                     {
-                        headers = await _tokens.Headers(endpoint, Deadline, cancellationToken).ConfigureAwait(false);
+                        headers = await _tokens.Headers(endpoint, _timeout, cancellationToken).ConfigureAwait(false);
                         (call, responses) = await open(endpoint, request, new CallOptions([.. headers, RequiresLeader], cancellationToken: cancellationToken)).ConfigureAwait(false);
                     }
 
@@ -237,9 +237,7 @@ internal sealed class GrpcCalls : ICalls
     }
 
     // A stream that is cut while its first request is on its way may end with what the wire said, not with a status.
-    private static bool IsOfWire(Exception exception) => exception is IOException or HttpRequestException or InvalidOperationException;
-
-    private DateTime Deadline => _time.GetUtcNow().UtcDateTime + _timeout;
+    private static bool IsOfWire(Exception exception) => exception is IOException or HttpRequestException || exception is InvalidOperationException and not ObjectDisposedException;
 
     private GranaryException Broken(Endpoint endpoint, Metadata? headers, Exception exception)
     {
@@ -253,7 +251,7 @@ internal sealed class GrpcCalls : ICalls
         {
             _tokens.Forget(headers);
         }
-        else if (Failures.IsOfServer(answered))
+        else if (Failures.IsOfServer(answered) && headers is not null)
         {
             _endpoints.Failed(endpoint);
         }

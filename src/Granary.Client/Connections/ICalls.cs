@@ -7,7 +7,7 @@ namespace Granary.Client.Connections;
 /// only where it has surely not been done.
 /// </summary>
 /// <remarks>Each throws <see cref="GranaryException"/> where there is no answer, or an error.</remarks>
-internal interface ICalls : IAsyncDisposable
+internal interface ICalls : IDisposable
 {
     Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken);
 
@@ -15,7 +15,7 @@ internal interface ICalls : IAsyncDisposable
 
     Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
 
-    Task<TxnResponse> Txn(TxnRequest request, bool isRepeatable, CancellationToken cancellationToken);
+    Task<TxnResponse> Txn(TxnRequest request, bool isRead, CancellationToken cancellationToken);
 
     Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken);
 
@@ -27,8 +27,8 @@ internal interface ICalls : IAsyncDisposable
 
     Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken);
 
-    /// <summary>One renewal.</summary>
-    Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, CancellationToken cancellationToken);
+    /// <summary>One renewal, for which there is so much time at most.</summary>
+    Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, TimeSpan timeout, CancellationToken cancellationToken);
 
     Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken);
 

@@ -6,6 +6,8 @@ namespace Granary.Client;
 /// </summary>
 internal sealed class Contest(IGranaryClient client, Bytes name, GranaryLease lease)
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
     private readonly KeyRange _all = All(name);
     private long _entered;
 
@@ -34,34 +36,40 @@ internal sealed class Contest(IGranaryClient client, Bytes name, GranaryLease le
                 _entered = entered.HasSucceeded ? entered.Revision : entered.Results[0].Range!.KeyValues[0].CreateRevision;
                 return entered.Results[1].Range!.KeyValues[0].Key == Key;
             }
-            catch (GranaryException exception) when (exception.MayHaveHappened)
+            catch (GranaryException exception) when (exception.MayHaveHappened || exception.IsPassing)
             {
                 // If it was done, the next one finds it so.
+                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    /// <summary>Waits until it is the first.</summary>
+    /// <summary>Waits until it is the first. Nothing but the end of its lease takes its place from it.</summary>
     /// <exception cref="LeaseLostException">It has no key any more.</exception>
     public async Task WaitUntilFirst(CancellationToken cancellationToken)
     {
+        var options = new RangeOptions { MaxCreateRevision = _entered, SortBy = SortTarget.CreateRevision, Descending = true, Limit = 2 };
         while (true)
         {
-            var last = await client.RangeAsync(
-                _all,
-                new RangeOptions { MaxCreateRevision = _entered, SortBy = SortTarget.CreateRevision, Descending = true, Limit = 2 },
-                cancellationToken).ConfigureAwait(false);
-            if (last.KeyValues.Count == 0 || last.KeyValues[0].Key != Key)
+            try
             {
-                throw new LeaseLostException(lease.Id);
-            }
+                var last = await client.RangeAsync(_all, options, cancellationToken).ConfigureAwait(false);
+                if (last.KeyValues.Count == 0 || last.KeyValues[0].Key != Key)
+                {
+                    throw new LeaseLostException(lease.Id);
+                }
 
-            if (last.KeyValues.Count == 1)
+                if (last.KeyValues.Count == 1)
+                {
+                    return;
+                }
+
+                await IsGone(last.KeyValues[1].Key, last.Revision, cancellationToken).ConfigureAwait(false);
+            }
+            catch (GranaryException exception) when (exception.IsPassing)
             {
-                return;
+                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
             }
-
-            await IsGone(last.KeyValues[1].Key, last.Revision, cancellationToken).ConfigureAwait(false);
         }
     }
 

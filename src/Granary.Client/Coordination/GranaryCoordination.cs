@@ -5,6 +5,8 @@ namespace Granary.Client;
 /// <summary>Locks and elections. They are those of <c>etcdctl lock</c> and <c>etcdctl elect</c>: who uses these waits for who uses those.</summary>
 public static class GranaryCoordination
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
     /// <summary>How long a lock or leadership outlives its holder, unless another time is asked for.</summary>
     public static TimeSpan DefaultTimeToLive { get; } = TimeSpan.FromSeconds(15);
 
@@ -23,7 +25,7 @@ public static class GranaryCoordination
     /// <param name="name">What is locked.</param>
     /// <param name="timeToLive">How long the lock outlives its holder; null: <see cref="DefaultTimeToLive"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Null if somebody else has it.</returns>
+    /// <returns>Null if somebody else has it, or waits for it.</returns>
     public static Task<HeldLock?> TryLockAsync(
         this IGranaryClient client, Bytes name, TimeSpan? timeToLive = null, CancellationToken cancellationToken = default) =>
         Hold(client, name, timeToLive, waits: false, default, static (_, lease, key, revision) => new HeldLock(lease, key, revision), cancellationToken);
@@ -43,7 +45,7 @@ public static class GranaryCoordination
     public static async Task<KeyValue?> GetLeaderAsync(this IGranaryClient client, Bytes election, CancellationToken cancellationToken = default) =>
         (await Leader(client, election, cancellationToken).ConfigureAwait(false)).Leader;
 
-    /// <summary>The leader now, and again each time that it is another one or says something else of itself; null while there is none.</summary>
+    /// <summary>The leader now, and again when it is another one or says something else of itself; null while there is none. Of changes that follow each other at once the last is told.</summary>
     public static async IAsyncEnumerable<KeyValue?> ObserveLeaderAsync(
         this IGranaryClient client, Bytes election, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -59,7 +61,7 @@ public static class GranaryCoordination
                 // If what was to be told is compacted, it is looked up all the same.
                 hasNext = await HasNext(updates).ConfigureAwait(false);
                 var before = leader;
-                (leader, revision) = await Leader(client, election, cancellationToken).ConfigureAwait(false);
+                (leader, revision) = await LeaderAtLast(client, election, cancellationToken).ConfigureAwait(false);
                 if (leader?.ModRevision != before?.ModRevision)
                 {
                     yield return leader;
@@ -122,6 +124,21 @@ public static class GranaryCoordination
         catch (CompactedException)
         {
             return false;
+        }
+    }
+
+    private static async Task<(KeyValue? Leader, long Revision)> LeaderAtLast(IGranaryClient client, Bytes election, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                return await Leader(client, election, cancellationToken).ConfigureAwait(false);
+            }
+            catch (GranaryException exception) when (exception.IsPassing)
+            {
+                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 

@@ -25,7 +25,11 @@ public readonly struct Bytes(ReadOnlyMemory<byte> memory) : IEquatable<Bytes>
     public static implicit operator Bytes(string text) => FromString(text);
 
     /// <summary>The bytes of an array, which stay where they are.</summary>
-    public static implicit operator Bytes(byte[] bytes) => new(bytes);
+    public static implicit operator Bytes(byte[] bytes)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        return new Bytes(bytes.AsMemory());
+    }
 
     /// <summary>Bytes, which stay where they are.</summary>
     public static implicit operator Bytes(ReadOnlyMemory<byte> memory) => new(memory);

@@ -54,11 +54,11 @@ public readonly struct KeyRange : IEquatable<KeyRange>
     public static KeyRange From(Bytes key) => new(key.IsEmpty ? Zero : key, Zero);
 
     /// <summary>From a key on, and before another.</summary>
-    /// <exception cref="ArgumentException">The first is not before the other.</exception>
+    /// <exception cref="ArgumentException">There is no key between them.</exception>
     public static KeyRange Between(Bytes from, Bytes before) =>
-        from.Span.SequenceCompareTo(before.Span) < 0
+        from.Span.SequenceCompareTo(before.Span) < 0 && before != Zero
             ? new KeyRange(from.IsEmpty ? Zero : from, before)
-            : throw new ArgumentException($"'{from}' is not before '{before}'.", nameof(before));
+            : throw new ArgumentException($"There is no key from '{from}' on and before '{before}'.", nameof(before));
 
     /// <inheritdoc/>
     public bool Equals(KeyRange other) => Key == other.Key && End == other.End;

@@ -7,6 +7,9 @@ namespace Granary.Client;
 public sealed class GranaryLease : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestPart = TimeSpan.FromDays(1);
+    private static readonly TimeSpan LongestMargin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestGoodbye = TimeSpan.FromSeconds(10);
 
     private readonly ICalls _calls;
     private readonly TimeProvider _time;
@@ -37,10 +40,11 @@ public sealed class GranaryLease : IAsyncDisposable
     /// </summary>
     public CancellationToken Lost { get; }
 
+    /// <summary>Looks at the clock too: this process may have stood still.</summary>
     /// <exception cref="LeaseLostException">It is lost.</exception>
     public void ThrowIfLost()
     {
-        if (Lost.IsCancellationRequested)
+        if (Lost.IsCancellationRequested || Remaining <= TimeSpan.Zero)
         {
             throw new LeaseLostException(Id);
         }
@@ -55,66 +59,77 @@ public sealed class GranaryLease : IAsyncDisposable
         }
 
         await _ending.CancelAsync().ConfigureAwait(false);
-        await _renewing.ConfigureAwait(false);
-        if (!Lost.IsCancellationRequested)
+        await _renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var wasLost = Lost.IsCancellationRequested;
+
+        // Whoever works under it stops before the next one may begin.
+        await _lost.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!wasLost)
         {
-            using var patience = new CancellationTokenSource(TimeToLive, _time);
+            using var patience = new CancellationTokenSource(Shorter(TimeToLive, LongestGoodbye), _time);
             try
             {
                 await _calls.LeaseRevoke(new LeaseRevokeRequest { ID = Id }, patience.Token).ConfigureAwait(false);
             }
-            catch (Exception exception) when (exception is GranaryException or OperationCanceledException)
+            catch (Exception exception) when (exception is GranaryException or OperationCanceledException or ObjectDisposedException)
             {
                 // It is gone, or ends by itself.
             }
-
-            await _lost.CancelAsync().ConfigureAwait(false);
         }
 
         _ending.Dispose();
         _lost.Dispose();
     }
 
+    // The time that its holder may count on yet: a little less than the server gives it, since telling of its end takes time too.
+    private TimeSpan Remaining => TimeToLive - Shorter(TimeToLive / 10, LongestMargin) - _time.GetElapsedTime(Volatile.Read(ref _proved));
+
     private async Task Renew()
     {
         try
         {
-            while (await TryRenew().ConfigureAwait(false))
+            do
             {
-                await Task.Delay(TimeToLive / 3, _time, _ending.Token).ConfigureAwait(false);
+                await Task.Delay(Shorter(TimeToLive / 3, LongestPart), _time, _ending.Token).ConfigureAwait(false);
             }
-
-            await _lost.CancelAsync().ConfigureAwait(false);
+            while (await TryRenew().ConfigureAwait(false));
         }
         catch (OperationCanceledException) when (_ending.IsCancellationRequested)
         {
+            return;
         }
+        catch (Exception)
+        {
+            // The client was disposed of: nobody renews it any more.
+        }
+
+        await _lost.CancelAsync().ConfigureAwait(false);
     }
 
-    // False when it is lost. The first time it has just been granted.
+    // False when it is lost.
     private async Task<bool> TryRenew()
     {
-        while (_time.GetElapsedTime(_proved) is var elapsed && elapsed < TimeToLive)
+        while (Remaining is var remaining && remaining > TimeSpan.Zero)
         {
             var asked = _time.GetTimestamp();
-            using var patience = new CancellationTokenSource(TimeToLive - elapsed, _time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _ending.Token);
             try
             {
-                var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = Id }, either.Token).ConfigureAwait(false);
-                _proved = asked;
+                var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = Id }, remaining, _ending.Token).ConfigureAwait(false);
+                Volatile.Write(ref _proved, asked);
                 return renewed.TTL > 0;
             }
             catch (GranaryException)
             {
-                await Task.Delay(Pause, _time, _ending.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (!_ending.IsCancellationRequested)
-            {
-                return false;
+                remaining = Remaining;
+                if (remaining > TimeSpan.Zero)
+                {
+                    await Task.Delay(Shorter(Pause, remaining), _time, _ending.Token).ConfigureAwait(false);
+                }
             }
         }
 
         return false;
     }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

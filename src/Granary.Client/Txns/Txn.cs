@@ -48,12 +48,18 @@ public sealed class Txn
 
     /// <summary>Does it.</summary>
     /// <exception cref="GranaryException">It was refused, or there is no answer; see <see cref="GranaryException.MayHaveHappened"/>.</exception>
-    public Task<TxnResult> CommitAsync(CancellationToken cancellationToken = default) => CommitAsync(isRepeatable: false, cancellationToken);
+    public async Task<TxnResult> CommitAsync(CancellationToken cancellationToken = default)
+    {
+        if (_request.Success.Count + _request.Failure.Count > 0 || _request.Compare.Count == 0)
+        {
+            return TxnResult.Of(await _calls.Txn(_request, IsRead(_request), cancellationToken).ConfigureAwait(false));
+        }
 
-    /// <param name="isRepeatable">Whether it comes to the same when it is done twice.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    internal async Task<TxnResult> CommitAsync(bool isRepeatable, CancellationToken cancellationToken) =>
-        TxnResult.Of(await _calls.Txn(_request, isRepeatable || IsRead(_request), cancellationToken).ConfigureAwait(false));
+        // etcd takes a txn that does nothing for one that any server may decide by what it has, however old. A read makes it ask.
+        var read = new RequestOp { RequestRange = new RangeRequest { Key = _request.Compare[0].Key, KeysOnly = true } };
+        var asked = new TxnRequest { Compare = { _request.Compare }, Success = { read }, Failure = { read } };
+        return TxnResult.Of(await _calls.Txn(asked, isRead: true, cancellationToken).ConfigureAwait(false)) with { Results = [] };
+    }
 
     private static bool IsRead(TxnRequest request) => request.Success.Concat(request.Failure).All(static operation => operation.RequestCase switch
     {

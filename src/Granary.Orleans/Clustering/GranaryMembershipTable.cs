@@ -34,7 +34,7 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
         var table = await ReadAllAsync(cancellationToken);
         foreach (var (entry, etag) in table.Members)
         {
-            if (entry.Status == SiloStatus.Dead && entry.IAmAliveTime < beforeDate.UtcDateTime && entry.StartTime < beforeDate.UtcDateTime)
+            if (entry.Status == SiloStatus.Dead && LastChange(entry) < beforeDate.UtcDateTime)
             {
                 var row = _keys.Row(entry.SiloAddress);
                 await client.Txn()
@@ -89,7 +89,7 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
     private MembershipTableData Table(IEnumerable<KeyValue> pairs)
     {
         var version = new TableVersion(0, "0");
-        List<KeyValue> rows = [];
+        List<(SiloAddress Silo, KeyValue Pair)> rows = [];
         Dictionary<SiloAddress, DateTime> alive = [];
         foreach (var pair in pairs)
         {
@@ -101,17 +101,21 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
             {
                 alive[silo] = DateTime.Parse(pair.Value.ToString(), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
             }
-            else
+            else if (_keys.SiloOf(pair.Key) is { } member)
             {
-                rows.Add(pair);
+                rows.Add((member, pair));
             }
         }
 
-        var members = rows.Select(row => (Row: row, Silo: _keys.SiloOf(row.Key)!))
-            .Select(one => Tuple.Create(MembershipRow.Decode(one.Silo, one.Row.Value, alive.TryGetValue(one.Silo, out var at) ? at : null), ETag(one.Row.ModRevision)))
+        var members = rows
+            .Select(row => Tuple.Create(MembershipRow.Decode(row.Silo, row.Pair.Value, alive.TryGetValue(row.Silo, out var at) ? at : null), ETag(row.Pair.ModRevision)))
             .ToList();
         return new MembershipTableData(members, version);
     }
+
+    // That others take it for dead is a change too.
+    private static DateTime LastChange(MembershipEntry entry) =>
+        (entry.SuspectTimes ?? []).Select(static suspicion => suspicion.Item2).Append(entry.IAmAliveTime).Append(entry.StartTime).Max();
 
     private static string ETag(long revision) => revision.ToString(CultureInfo.InvariantCulture);
 

@@ -9,7 +9,7 @@ namespace Granary.Orleans.Clustering;
 /// </summary>
 internal sealed class MembershipKeys(string clusterId)
 {
-    private readonly string _prefix = $"orleans/{clusterId}/membership/";
+    private readonly string _prefix = $"orleans/{Uri.EscapeDataString(clusterId)}/membership/";
 
     public KeyRange All => KeyRange.Prefix(_prefix);
 

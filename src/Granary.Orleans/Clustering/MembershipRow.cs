@@ -6,7 +6,16 @@ namespace Granary.Orleans.Clustering;
 
 /// <summary>What the store keeps of a silo, as JSON that people can read.</summary>
 internal sealed record MembershipRow(
-    SiloStatus Status, string? HostName, string? SiloName, string? RoleName, int ProxyPort, DateTime StartTime, List<MembershipRow.Suspicion> Suspicions)
+    SiloStatus Status,
+    string? HostName,
+    string? SiloName,
+    string? RoleName,
+    int ProxyPort,
+    int UpdateZone,
+    int FaultZone,
+    DateTime StartTime,
+    DateTime IsAliveAt,
+    List<MembershipRow.Suspicion> Suspicions)
 {
     public static Bytes Encode(MembershipEntry entry) => JsonSerializer.SerializeToUtf8Bytes(new MembershipRow(
         entry.Status,
@@ -14,12 +23,15 @@ internal sealed record MembershipRow(
         entry.SiloName,
         entry.RoleName,
         entry.ProxyPort,
+        entry.UpdateZone,
+        entry.FaultZone,
         entry.StartTime,
+        entry.IAmAliveTime,
         entry.SuspectTimes?.Select(static suspect => new Suspicion(suspect.Item1.ToParsableString(), suspect.Item2)).ToList() ?? []));
 
     /// <param name="silo">Whose row.</param>
     /// <param name="row">The row.</param>
-    /// <param name="isAliveAt">When it was last said to be alive; null: not since it came.</param>
+    /// <param name="isAliveAt">When it was last said to be alive; null: not since the row was written.</param>
     public static MembershipEntry Decode(SiloAddress silo, Bytes row, DateTime? isAliveAt)
     {
         var decoded = JsonSerializer.Deserialize<MembershipRow>(row.Span)!;
@@ -31,8 +43,10 @@ internal sealed record MembershipRow(
             SiloName = decoded.SiloName ?? "",
             RoleName = decoded.RoleName,
             ProxyPort = decoded.ProxyPort,
+            UpdateZone = decoded.UpdateZone,
+            FaultZone = decoded.FaultZone,
             StartTime = decoded.StartTime,
-            IAmAliveTime = isAliveAt ?? decoded.StartTime,
+            IAmAliveTime = isAliveAt > decoded.IsAliveAt ? isAliveAt.Value : decoded.IsAliveAt,
             SuspectTimes = [.. decoded.Suspicions.Select(static suspicion => Tuple.Create(SiloAddress.FromParsableString(suspicion.By), suspicion.At))],
         };
     }

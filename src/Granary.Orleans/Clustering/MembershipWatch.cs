@@ -41,12 +41,12 @@ internal sealed partial class MembershipWatch(
         {
             try
             {
-                await foreach (var update in client.WatchAsync(version, cancellationToken: _ending.Token))
+                // It is told at once when the watch begins: what has changed before is read then.
+                await foreach (var update in client.WatchAsync(version, new WatchOptions { ReportProgress = true }, _ending.Token))
                 {
-                    if (update.Events is [.., { IsDeletion: false } last])
-                    {
-                        await membership.Refresh(new MembershipVersion(long.Parse(last.Value.ToString(), CultureInfo.InvariantCulture)), _ending.Token);
-                    }
+                    await membership.Refresh(
+                        update.Events is [.., { IsDeletion: false } last] ? new MembershipVersion(long.Parse(last.Value.ToString(), CultureInfo.InvariantCulture)) : default,
+                        _ending.Token);
                 }
             }
             catch (OperationCanceledException) when (_ending.IsCancellationRequested)

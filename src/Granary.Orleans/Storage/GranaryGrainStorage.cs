@@ -16,12 +16,12 @@ namespace Granary.Orleans.Storage;
 internal sealed class GranaryGrainStorage(
     string name, GranaryGrainStorageOptions options, IGranaryClient client, IOptions<ClusterOptions> cluster, IActivatorProvider activators) : IGrainStorage
 {
-    // etcd takes 128 operations in a txn.
-    private const int MaxPieces = 100;
+    // A txn names all pieces, and a server writes what it names in one record of its log: Granary's takes 48 MiB at most.
+    private const int MaxPieces = 32;
 
     private static readonly TimeSpan PiecesLive = TimeSpan.FromMinutes(1);
 
-    private readonly string _prefix = $"orleans/{cluster.Value.ServiceId}/storage/{name}/";
+    private readonly string _prefix = $"orleans/{Uri.EscapeDataString(cluster.Value.ServiceId)}/storage/{Uri.EscapeDataString(name)}/";
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => ReadStateAsync(stateName, grainId, grainState, CancellationToken.None);
 
@@ -39,7 +39,7 @@ internal sealed class GranaryGrainStorage(
 
             try
             {
-                var value = read.Results[1].Range!.KeyValues is [var pieces] ? await Join(pieces.Value, read.Revision, cancellationToken) : state.Value.Memory;
+                var value = read.Results[1].Range!.KeyValues is [var pieces] ? await Join(Pieces.Parse(pieces.Value), read.Revision, cancellationToken) : state.Value.Memory;
                 (grainState.State, grainState.ETag, grainState.RecordExists) = (options.GrainStorageSerializer.Deserialize<T>(new BinaryData(value)), ETag(state.ModRevision), true);
                 return;
             }
@@ -57,7 +57,7 @@ internal sealed class GranaryGrainStorage(
         var keys = Keys(stateName, grainId);
         var value = options.GrainStorageSerializer.Serialize(grainState.State).ToMemory();
         var written = value.Length <= options.PieceBytes
-            ? await Replace(keys, grainState.ETag, [Op.Put(keys.State, value)], pieces: null, cancellationToken)
+            ? await Replace(keys, grainState.ETag, [Op.Put(keys.State, value)], isInPieces: false, cancellationToken)
             : await WriteInPieces(keys, grainState.ETag, value, cancellationToken);
         (grainState.ETag, grainState.RecordExists) = (ETag(written), true);
     }
@@ -67,7 +67,7 @@ internal sealed class GranaryGrainStorage(
     public async Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken)
     {
         var keys = Keys(stateName, grainId);
-        await Replace(keys, grainState.ETag, [Op.Delete(keys.State)], pieces: null, cancellationToken);
+        await Replace(keys, grainState.ETag, [Op.Delete(keys.State)], isInPieces: false, cancellationToken);
         (grainState.State, grainState.ETag, grainState.RecordExists) = (activators.GetActivator<T>().Create(), null, false);
     }
 
@@ -80,12 +80,12 @@ internal sealed class GranaryGrainStorage(
                 $"The state of {keys.State} takes {value.Length} bytes: {MaxPieces} pieces of {nameof(GranaryGrainStorageOptions.PieceBytes)} ({options.PieceBytes}) are the most that is kept.");
         }
 
-        var pieces = $"{_prefix}pieces/{Guid.NewGuid():N}/";
+        var pieces = new Pieces(Guid.NewGuid(), value.Length);
         await using var lease = await client.GrantLeaseAsync(PiecesLive, cancellationToken);
-        List<Operation> operations = [Op.Put(keys.State, default), Op.Put(keys.Pieces, pieces)];
+        List<Operation> operations = [Op.Put(keys.State, default), Op.Put(keys.Pieces, pieces.ToString())];
         for (var i = 0; i < count; i++)
         {
-            var key = Piece(pieces, i);
+            var key = string.Create(CultureInfo.InvariantCulture, $"{Prefix(pieces)}{i:000}");
             var piece = value.Slice(i * options.PieceBytes, Math.Min(options.PieceBytes, value.Length - (i * options.PieceBytes)));
             await client.PutAsync(key, piece, new PutOptions { LeaseId = lease.Id }, cancellationToken);
 
@@ -93,17 +93,17 @@ internal sealed class GranaryGrainStorage(
             operations.Add(Op.Put(key, default, new PutOptions { KeepValue = true }));
         }
 
-        return await Replace(keys, etag, operations, pieces, cancellationToken);
+        return await Replace(keys, etag, operations, isInPieces: true, cancellationToken);
     }
 
     // In one step: the state is what it was known to be, and is another one from then on. What the one before was kept in goes.
-    private async Task<long> Replace((string State, string Pieces) keys, string? etag, List<Operation> operations, string? pieces, CancellationToken cancellationToken)
+    private async Task<long> Replace((string State, string Pieces) keys, string? etag, List<Operation> operations, bool isInPieces, CancellationToken cancellationToken)
     {
         var before = await client.GetAsync(keys.Pieces, cancellationToken);
         if (before is not null)
         {
-            operations.Add(Op.Delete(KeyRange.Prefix(before.Value)));
-            if (pieces is null)
+            operations.Add(Op.Delete(KeyRange.Prefix(Prefix(Pieces.Parse(before.Value)))));
+            if (!isInPieces)
             {
                 operations.Add(Op.Delete(keys.Pieces));
             }
@@ -125,24 +125,37 @@ internal sealed class GranaryGrainStorage(
         return replaced.Revision;
     }
 
-    private async Task<ReadOnlyMemory<byte>> Join(Bytes pieces, long revision, CancellationToken cancellationToken)
+    private async Task<ReadOnlyMemory<byte>> Join(Pieces pieces, long revision, CancellationToken cancellationToken)
     {
-        using var joined = new MemoryStream();
-        await foreach (var piece in client.EnumerateAsync(KeyRange.Prefix(pieces), revision, pageSize: 1, cancellationToken))
+        using var joined = new MemoryStream(pieces.Bytes);
+        await foreach (var piece in client.EnumerateAsync(KeyRange.Prefix(Prefix(pieces)), revision, pageSize: 1, cancellationToken))
         {
             joined.Write(piece.Value.Span);
         }
 
-        return joined.GetBuffer().AsMemory(0, (int)joined.Length);
+        return joined.Length == pieces.Bytes
+            ? joined.GetBuffer().AsMemory(0, pieces.Bytes)
+            : throw new InvalidOperationException($"Below {Prefix(pieces)} there are {joined.Length} bytes of a state of {pieces.Bytes}: somebody has changed them.");
     }
 
     private (string State, string Pieces) Keys(string stateName, GrainId grainId)
     {
-        var key = $"{_prefix}{stateName}/{grainId}";
+        var key = $"{_prefix}{Uri.EscapeDataString(stateName)}/{grainId}";
         return ($"{key}/state", $"{key}/pieces");
     }
 
-    private static string Piece(string pieces, int number) => string.Create(CultureInfo.InvariantCulture, $"{pieces}{number:000}");
+    private string Prefix(Pieces pieces) => $"{_prefix}pieces/{pieces.Id:N}/";
 
     private static string ETag(long revision) => revision.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The pieces of one state: where they are, and how many bytes they come to.</summary>
+    private sealed record Pieces(Guid Id, int Bytes)
+    {
+        /// <exception cref="FormatException">It is none of ours.</exception>
+        public static Pieces Parse(Bytes value) => value.ToString().Split(' ') is [var id, var bytes]
+            ? new Pieces(Guid.Parse(id), int.Parse(bytes, CultureInfo.InvariantCulture))
+            : throw new FormatException($"'{value}' does not say which pieces a state is kept in.");
+
+        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Id:N} {Bytes}");
+    }
 }
