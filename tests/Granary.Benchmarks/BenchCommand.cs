@@ -24,7 +24,6 @@ internal static class BenchCommand
         CompareCommand.CreateFailover(),
         CompareCommand.CreateCluster(),
         CompareCommand.CreateLateness(),
-        CompareCommand.CreateClient(),
         MicroCommand.Create(),
     };
 
