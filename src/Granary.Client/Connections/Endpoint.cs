@@ -1,4 +1,3 @@
-using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Granary.Protos;
 using Grpc.Net.Client;
@@ -12,8 +11,6 @@ internal sealed class Endpoint : IDisposable
 
     public Endpoint(string address, GranaryClientOptions options)
     {
-        Address = address;
-
         // With a client of ours, a call that finds no connection makes one itself: nothing waits ever longer before it tries again.
         var client = new HttpClient(Handler(options)) { Timeout = Timeout.InfiniteTimeSpan };
         _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpClient = client, DisposeHttpClient = true, MaxReceiveMessageSize = null, MaxSendMessageSize = null });
@@ -24,8 +21,6 @@ internal sealed class Endpoint : IDisposable
         Maintenance = new Protos.Maintenance.MaintenanceClient(invoker);
         Auth = new Auth.AuthClient(invoker);
     }
-
-    public string Address { get; }
 
     public KV.KVClient KeyValues { get; }
 

@@ -6,8 +6,6 @@ namespace Granary.Client.Connections;
 /// <summary>What an error of a call says of the call.</summary>
 internal static class Failures
 {
-    private const string Compacted = "etcdserver: mvcc: required revision has been compacted";
-
     /// <summary>Whether another server may answer, or the same one later.</summary>
     public static bool IsOfServer(RpcException exception) => exception.StatusCode == StatusCode.Unavailable || IsOfWire(exception);
 
@@ -20,17 +18,26 @@ internal static class Failures
     };
 
     /// <summary>For who has called.</summary>
+    /// <param name="exception">What became of the last attempt.</param>
+    /// <param name="isWrite">Whether it was a write of which an attempt may have been sent.</param>
     public static GranaryException Exception(RpcException exception, bool isWrite)
     {
-        if (exception.Status.Detail == Compacted)
+        if (exception.Status.Detail == CompactedException.Text)
         {
             return new CompactedException(compactRevision: 0, exception);
         }
 
-        var mayHaveHappened = isWrite && !IsSurelyNotSent(exception) && (IsOfServer(exception)
+        var mayHaveHappened = isWrite && (IsOfServer(exception)
             || exception.StatusCode is StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Unknown or StatusCode.Internal);
         return new GranaryException(exception.Status.Detail, exception.StatusCode, mayHaveHappened, exception);
     }
+
+    /// <summary>For who watches, by the reason that the server has given.</summary>
+    public static GranaryException OfWatch(string reason) => new(
+        reason,
+        reason.Contains(Tokens.PermissionDenied, StringComparison.Ordinal) ? StatusCode.PermissionDenied
+            : Tokens.IsAboutToken(reason) ? StatusCode.Unauthenticated : StatusCode.OutOfRange,
+        mayHaveHappened: false);
 
     // What breaks under a call is told by different statuses; what a server says itself has no exception.
     private static bool IsOfWire(RpcException exception) =>

@@ -67,10 +67,7 @@ internal sealed class GrpcCalls : ICalls
             if (response.Canceled && _tokens.IsOutdated(response.CancelReason))
             {
                 _tokens.Forget();
-                throw new GranaryException(
-                    response.CancelReason,
-                    response.CancelReason.Contains("permission denied", StringComparison.Ordinal) ? StatusCode.PermissionDenied : StatusCode.Unauthenticated,
-                    mayHaveHappened: false);
+                throw Failures.OfWatch(response.CancelReason);
             }
 
             yield return response;

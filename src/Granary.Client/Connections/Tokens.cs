@@ -6,7 +6,7 @@ namespace Granary.Client.Connections;
 /// <summary>The token that calls are made with. A server that does not know it, or any more, has a new one got: one for all who wait.</summary>
 internal sealed class Tokens(string? user, string? password, Endpoints endpoints, TimeProvider time)
 {
-    private const string PermissionDenied = "etcdserver: permission denied";
+    public const string PermissionDenied = "etcdserver: permission denied";
 
     private static readonly string[] Outdated =
         ["etcdserver: invalid auth token", "etcdserver: user name is empty", "etcdserver: revision of auth store is old"];
@@ -54,7 +54,10 @@ internal sealed class Tokens(string? user, string? password, Endpoints endpoints
     public bool IsOutdated(RpcException exception) => user is not null && (exception.StatusCode == StatusCode.Unauthenticated || Outdated.Contains(exception.Status.Detail));
 
     /// <summary>Whether a watch that was refused for this is to be made again. An old etcd says of a token that it does not know that it may not do this.</summary>
-    public bool IsOutdated(string reason) => user is not null && Outdated.Append(PermissionDenied).Any(text => reason.Contains(text, StringComparison.Ordinal));
+    public bool IsOutdated(string reason) => user is not null && (IsAboutToken(reason) || reason.Contains(PermissionDenied, StringComparison.Ordinal));
+
+    /// <summary>Whether a server says so of a token that it does not take.</summary>
+    public static bool IsAboutToken(string reason) => Outdated.Any(text => reason.Contains(text, StringComparison.Ordinal));
 
     /// <summary>Whoever is next gets a new one, unless somebody has since.</summary>
     /// <param name="before">What the call was sent with that was refused.</param>

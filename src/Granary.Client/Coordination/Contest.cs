@@ -6,8 +6,6 @@ namespace Granary.Client;
 /// </summary>
 internal sealed class Contest(IGranaryClient client, Bytes name, GranaryLease lease)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
-
     private readonly KeyRange _all = All(name);
     private long _entered;
 
@@ -24,24 +22,15 @@ internal sealed class Contest(IGranaryClient client, Bytes name, GranaryLease le
     public async Task<bool> Enter(Bytes value, CancellationToken cancellationToken)
     {
         var oldest = Op.Range(_all, new RangeOptions { Limit = 1, SortBy = SortTarget.CreateRevision });
-        while (true)
-        {
-            try
-            {
-                var entered = await client.Txn()
-                    .If(When.IsMissing(Key))
-                    .Then(Op.Put(Key, value, new PutOptions { LeaseId = lease.Id }), oldest)
-                    .Else(Op.Range(Key), oldest)
-                    .CommitAsync(cancellationToken).ConfigureAwait(false);
-                _entered = entered.HasSucceeded ? entered.Revision : entered.Results[0].Range!.KeyValues[0].CreateRevision;
-                return entered.Results[1].Range!.KeyValues[0].Key == Key;
-            }
-            catch (GranaryException exception) when (exception.MayHaveHappened || exception.IsPassing)
-            {
-                // If it was done, the next one finds it so.
-                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
-            }
-        }
+        var entered = await Persistence.UntilAnswered(
+            () => client.Txn()
+                .If(When.IsMissing(Key))
+                .Then(Op.Put(Key, value, new PutOptions { LeaseId = lease.Id }), oldest)
+                .Else(Op.Range(Key), oldest)
+                .CommitAsync(cancellationToken),
+            cancellationToken).ConfigureAwait(false);
+        _entered = entered.HasSucceeded ? entered.Revision : entered.Results[0].Range!.KeyValues[0].CreateRevision;
+        return entered.Results[1].Range!.KeyValues[0].Key == Key;
     }
 
     /// <summary>Waits until it is the first. Nothing but the end of its lease takes its place from it.</summary>
@@ -51,25 +40,18 @@ internal sealed class Contest(IGranaryClient client, Bytes name, GranaryLease le
         var options = new RangeOptions { MaxCreateRevision = _entered, SortBy = SortTarget.CreateRevision, Descending = true, Limit = 2 };
         while (true)
         {
-            try
+            var last = await Persistence.UntilAnswered(() => client.RangeAsync(_all, options, cancellationToken), cancellationToken).ConfigureAwait(false);
+            if (last.KeyValues.Count == 0 || last.KeyValues[0].Key != Key)
             {
-                var last = await client.RangeAsync(_all, options, cancellationToken).ConfigureAwait(false);
-                if (last.KeyValues.Count == 0 || last.KeyValues[0].Key != Key)
-                {
-                    throw new LeaseLostException(lease.Id);
-                }
-
-                if (last.KeyValues.Count == 1)
-                {
-                    return;
-                }
-
-                await IsGone(last.KeyValues[1].Key, last.Revision, cancellationToken).ConfigureAwait(false);
+                throw new LeaseLostException(lease.Id);
             }
-            catch (GranaryException exception) when (exception.IsPassing)
+
+            if (last.KeyValues.Count == 1)
             {
-                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+                return;
             }
+
+            await IsGone(last.KeyValues[1].Key, last.Revision, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -5,8 +5,6 @@ namespace Granary.Client;
 /// <summary>Locks and elections. They are those of <c>etcdctl lock</c> and <c>etcdctl elect</c>: who uses these waits for who uses those.</summary>
 public static class GranaryCoordination
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
-
     /// <summary>How long a lock or leadership outlives its holder, unless another time is asked for.</summary>
     public static TimeSpan DefaultTimeToLive { get; } = TimeSpan.FromSeconds(15);
 
@@ -61,7 +59,7 @@ public static class GranaryCoordination
                 // If what was to be told is compacted, it is looked up all the same.
                 hasNext = await HasNext(updates).ConfigureAwait(false);
                 var before = leader;
-                (leader, revision) = await LeaderAtLast(client, election, cancellationToken).ConfigureAwait(false);
+                (leader, revision) = await Persistence.UntilAnswered(() => Leader(client, election, cancellationToken), cancellationToken).ConfigureAwait(false);
                 if (leader?.ModRevision != before?.ModRevision)
                 {
                     yield return leader;
@@ -124,21 +122,6 @@ public static class GranaryCoordination
         catch (CompactedException)
         {
             return false;
-        }
-    }
-
-    private static async Task<(KeyValue? Leader, long Revision)> LeaderAtLast(IGranaryClient client, Bytes election, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            try
-            {
-                return await Leader(client, election, cancellationToken).ConfigureAwait(false);
-            }
-            catch (GranaryException exception) when (exception.IsPassing)
-            {
-                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
-            }
         }
     }
 

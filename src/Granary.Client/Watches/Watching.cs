@@ -82,7 +82,7 @@ internal sealed class Watching(ICalls calls, KeyRange range, WatchOptions option
 
         if (response.Canceled)
         {
-            throw Canceled(response.CancelReason);
+            throw Failures.OfWatch(response.CancelReason);
         }
 
         foreach (var told in response.Events)
@@ -121,7 +121,4 @@ internal sealed class Watching(ICalls calls, KeyRange range, WatchOptions option
             throw;
         }
     }
-
-    private static GranaryException Canceled(string reason) =>
-        new(reason, reason.Contains("permission denied", StringComparison.Ordinal) ? StatusCode.PermissionDenied : StatusCode.OutOfRange, mayHaveHappened: false);
 }
