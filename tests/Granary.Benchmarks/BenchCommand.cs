@@ -24,6 +24,7 @@ internal static class BenchCommand
         CompareCommand.CreateFailover(),
         CompareCommand.CreateCluster(),
         CompareCommand.CreateLateness(),
+        CompareCommand.CreateClient(),
         MicroCommand.Create(),
     };
 

@@ -87,6 +87,16 @@ internal static class CompareCommand
             new ClusterComparison(Options(quick, parsed.GetValue(rounds)), parsed.GetValue(join) ?? (quick ? 100_000 : 1_000_000), Console.Out).Run(cancellationToken));
     }
 
+    public static Command CreateClient()
+    {
+        var rounds = RoundsOption();
+        return Create("client", "Granary.Client beside dotnet-etcd, both as clients of one Granary.", [rounds], async (parsed, quick, cancellationToken) =>
+        {
+            using var comparison = new ClientComparison(Options(quick, parsed.GetValue(rounds)), Console.Out);
+            await comparison.Run(cancellationToken);
+        });
+    }
+
     public static Command CreateLateness()
     {
         var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };

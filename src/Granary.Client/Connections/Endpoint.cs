@@ -11,28 +11,27 @@ internal sealed class Endpoint : IDisposable
 
     public Endpoint(string address, GranaryClientOptions options)
     {
-        // With a client of ours, a call that finds no connection makes one itself: nothing waits ever longer before it tries again.
-        var client = new HttpClient(Handler(options)) { Timeout = Timeout.InfiniteTimeSpan };
+        // With a client of ours, a stream that finds no connection makes one itself: nothing waits ever longer before it tries again.
+        var handler = Handler(options);
+        var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        Unary = new UnaryCalls(new HttpMessageInvoker(handler, disposeHandler: false), new Uri(address));
         _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpClient = client, DisposeHttpClient = true, MaxReceiveMessageSize = null, MaxSendMessageSize = null });
         var invoker = _channel.CreateCallInvoker();
-        KeyValues = new KV.KVClient(invoker);
-        Leases = new Lease.LeaseClient(invoker);
         Watches = new Watch.WatchClient(invoker);
         Maintenance = new Protos.Maintenance.MaintenanceClient(invoker);
-        Auth = new Auth.AuthClient(invoker);
     }
 
-    public KV.KVClient KeyValues { get; }
-
-    public Lease.LeaseClient Leases { get; }
+    public UnaryCalls Unary { get; }
 
     public Watch.WatchClient Watches { get; }
 
     public Protos.Maintenance.MaintenanceClient Maintenance { get; }
 
-    public Auth.AuthClient Auth { get; }
-
-    public void Dispose() => _channel.Dispose();
+    public void Dispose()
+    {
+        Unary.Dispose();
+        _channel.Dispose();
+    }
 
     private static SocketsHttpHandler Handler(GranaryClientOptions options)
     {

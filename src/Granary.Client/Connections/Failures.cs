@@ -17,6 +17,10 @@ internal static class Failures
         var other => IsConnectTimeout(other),
     };
 
+    /// <summary>Whether no connection was made in time. Nothing else ends so: calls themselves have deadlines.</summary>
+    public static bool IsConnectTimeout(Exception? exception) =>
+        exception is OperationCanceledException { InnerException: var inner } && (inner is TimeoutException || IsConnectTimeout(inner));
+
     /// <summary>For who has called.</summary>
     /// <param name="exception">What became of the last attempt.</param>
     /// <param name="isWrite">Whether it was a write of which an attempt may have been sent.</param>
@@ -42,8 +46,4 @@ internal static class Failures
     // What breaks under a call is told by different statuses; what a server says itself has no exception.
     private static bool IsOfWire(RpcException exception) =>
         exception.Status.DebugException is HttpRequestException or IOException or SocketException || IsConnectTimeout(exception.Status.DebugException);
-
-    // Nothing else ends so: calls themselves have deadlines.
-    private static bool IsConnectTimeout(Exception? exception) =>
-        exception is OperationCanceledException { InnerException: var inner } && (inner is TimeoutException || IsConnectTimeout(inner));
 }

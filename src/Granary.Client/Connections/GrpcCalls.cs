@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Google.Protobuf;
 using Granary.Protos;
 using Grpc.Core;
 
@@ -28,37 +29,37 @@ internal sealed class GrpcCalls : ICalls
     }
 
     public Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/Range", static (endpoint, request, options) => endpoint.KeyValues.RangeAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
+        Ask(UnaryMethods.Range, request, CallKind.Read, _timeout, cancellationToken);
 
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/Put", static (endpoint, request, options) => endpoint.KeyValues.PutAsync(request, options).ResponseAsync, request, CallKind.Write, _timeout, cancellationToken);
+        Ask(UnaryMethods.Put, request, CallKind.Write, _timeout, cancellationToken);
 
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/DeleteRange", static (endpoint, request, options) => endpoint.KeyValues.DeleteRangeAsync(request, options).ResponseAsync, request, CallKind.Write, _timeout, cancellationToken);
+        Ask(UnaryMethods.DeleteRange, request, CallKind.Write, _timeout, cancellationToken);
 
     public Task<TxnResponse> Txn(TxnRequest request, bool isRead, CancellationToken cancellationToken) =>
-        Ask("KV/Txn", static (endpoint, request, options) => endpoint.KeyValues.TxnAsync(request, options).ResponseAsync, request, isRead ? CallKind.Read : CallKind.Write, _timeout, cancellationToken);
+        Ask(UnaryMethods.Txn, request, isRead ? CallKind.Read : CallKind.Write, _timeout, cancellationToken);
 
     public Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken) =>
-        Ask("KV/Compact", static (endpoint, request, options) => endpoint.KeyValues.CompactAsync(request, options).ResponseAsync, request, CallKind.Write, _timeout, cancellationToken);
+        Ask(UnaryMethods.Compact, request, CallKind.Write, _timeout, cancellationToken);
 
     public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseGrant", static (endpoint, request, options) => endpoint.Leases.LeaseGrantAsync(request, options).ResponseAsync, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
+        Ask(UnaryMethods.LeaseGrant, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
 
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseRevoke", static (endpoint, request, options) => endpoint.Leases.LeaseRevokeAsync(request, options).ResponseAsync, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
+        Ask(UnaryMethods.LeaseRevoke, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
 
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseTimeToLive", static (endpoint, request, options) => endpoint.Leases.LeaseTimeToLiveAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
+        Ask(UnaryMethods.LeaseTimeToLive, request, CallKind.Read, _timeout, cancellationToken);
 
     public Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseLeases", static (endpoint, request, options) => endpoint.Leases.LeaseLeasesAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
+        Ask(UnaryMethods.LeaseLeases, request, CallKind.Read, _timeout, cancellationToken);
 
     public Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, TimeSpan timeout, CancellationToken cancellationToken) =>
-        Ask("Lease/LeaseKeepAlive", static (endpoint, request, options) => Renew(endpoint, request, options), request, CallKind.RepeatableWrite, timeout < _timeout ? timeout : _timeout, cancellationToken);
+        Ask(UnaryMethods.LeaseKeepAlive, request, CallKind.RepeatableWrite, timeout < _timeout ? timeout : _timeout, cancellationToken);
 
     public Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken) =>
-        Ask("Maintenance/Status", static (endpoint, request, options) => endpoint.Maintenance.StatusAsync(request, options).ResponseAsync, request, CallKind.Read, _timeout, cancellationToken);
+        Ask(UnaryMethods.Status, request, CallKind.Read, _timeout, cancellationToken);
 
     public async IAsyncEnumerable<WatchResponse> Watch(WatchCreateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -87,14 +88,15 @@ internal sealed class GrpcCalls : ICalls
     public void Dispose() => _endpoints.Dispose();
 
     private async Task<TResponse> Ask<TRequest, TResponse>(
-        string method,
-        Func<Endpoint, TRequest, CallOptions, Task<TResponse>> call,
+        UnaryMethod<TRequest, TResponse> method,
         TRequest request,
         CallKind kind,
         TimeSpan timeout,
         CancellationToken cancellationToken)
+        where TRequest : IMessage
+        where TResponse : class, IMessage<TResponse>
     {
-        using var activity = Telemetry.Source.StartActivity(method, ActivityKind.Client);
+        using var activity = Telemetry.Source.StartActivity(method.Name, ActivityKind.Client);
         var start = _time.GetTimestamp();
         var renewals = 0;
         var mayBeDone = false;
@@ -113,10 +115,9 @@ internal sealed class GrpcCalls : ICalls
             try
             {
                 headers = await _tokens.Headers(endpoint, TimeOfAttempt(mayBeRepeated: true), cancellationToken).ConfigureAwait(false);
-                var deadline = _time.GetUtcNow().UtcDateTime + TimeOfAttempt(mayBeRepeated: kind != CallKind.Write);
-                var response = await call(endpoint, request, new CallOptions(headers, deadline, cancellationToken)).ConfigureAwait(false);
+                var response = await endpoint.Unary.Call(method, request, headers, TimeOfAttempt(mayBeRepeated: kind != CallKind.Write), cancellationToken).ConfigureAwait(false);
                 _endpoints.Answered(endpoint);
-                Telemetry.Called(method, _time.GetElapsedTime(start), attempt, StatusCode.OK);
+                Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, StatusCode.OK);
                 return response;
             }
             catch (RpcException exception)
@@ -145,7 +146,7 @@ internal sealed class GrpcCalls : ICalls
                 }
 
                 activity?.SetStatus(ActivityStatusCode.Error, exception.Status.Detail);
-                Telemetry.Called(method, _time.GetElapsedTime(start), attempt, exception.StatusCode);
+                Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, exception.StatusCode);
                 throw Failures.Exception(exception, isWrite: kind != CallKind.Read && mayBeDone);
             }
         }
@@ -211,26 +212,6 @@ internal sealed class GrpcCalls : ICalls
             call.Dispose();
             throw;
         }
-    }
-
-    private static async Task<LeaseKeepAliveResponse> Renew(Endpoint endpoint, LeaseKeepAliveRequest request, CallOptions options)
-    {
-        using var call = endpoint.Leases.LeaseKeepAlive(options);
-        try
-        {
-            await call.RequestStream.WriteAsync(request).ConfigureAwait(false);
-            await call.RequestStream.CompleteAsync().ConfigureAwait(false);
-            if (await call.ResponseStream.MoveNext(options.CancellationToken).ConfigureAwait(false))
-            {
-                return call.ResponseStream.Current;
-            }
-        }
-        catch (Exception exception) when (IsOfWire(exception))
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, exception.Message, exception));
-        }
-
-        throw new RpcException(new Status(StatusCode.Unavailable, "The server has ended the stream without an answer."));
     }
 
     // A stream that is cut while its first request is on its way may end with what the wire said, not with a status.

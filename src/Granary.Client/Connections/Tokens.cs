@@ -84,7 +84,7 @@ internal sealed class Tokens(string? user, string? password, Endpoints endpoints
         await Task.Yield();
         try
         {
-            var got = await Login(endpoint, time.GetUtcNow().UtcDateTime + timeout).ConfigureAwait(false);
+            var got = await Login(endpoint, timeout).ConfigureAwait(false);
             lock (_lock)
             {
                 _headers = got;
@@ -106,11 +106,12 @@ internal sealed class Tokens(string? user, string? password, Endpoints endpoints
         }
     }
 
-    private async Task<Metadata> Login(Endpoint endpoint, DateTime deadline)
+    private async Task<Metadata> Login(Endpoint endpoint, TimeSpan timeout)
     {
         try
         {
-            var login = await endpoint.Auth.AuthenticateAsync(new AuthenticateRequest { Name = user, Password = password }, deadline: deadline).ConfigureAwait(false);
+            var login = await endpoint.Unary.Call(
+                UnaryMethods.Authenticate, new AuthenticateRequest { Name = user, Password = password }, None, timeout, CancellationToken.None).ConfigureAwait(false);
             return new Metadata { { "token", login.Token } };
         }
         catch (RpcException exception) when (exception is { StatusCode: StatusCode.FailedPrecondition, Status.Detail: "etcdserver: authentication is not enabled" })

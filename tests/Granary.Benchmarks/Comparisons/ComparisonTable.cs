@@ -2,22 +2,22 @@ using System.Globalization;
 
 namespace Granary.Benchmarks.Comparisons;
 
-/// <summary>A markdown table of figures of both, with their ratio.</summary>
+/// <summary>A markdown table of figures of two, with their ratio.</summary>
 internal sealed class ComparisonTable
 {
     private readonly TextWriter _output;
 
-    public ComparisonTable(TextWriter output)
+    public ComparisonTable(TextWriter output, string other = "etcd", string ours = "Granary")
     {
         _output = output;
-        _output.WriteLine("| | etcd | Granary | Granary/etcd |");
+        _output.WriteLine($"| | {other} | {ours} | {ours}/{other} |");
         _output.WriteLine("|---|---:|---:|---:|");
     }
 
-    public void Row(string name, string format, double etcd, double granary)
+    public void Row(string name, string format, double other, double ours)
     {
-        var ratio = etcd == 0 ? "–" : (granary / etcd).ToString("F2", CultureInfo.InvariantCulture) + "×";
+        var ratio = other == 0 ? "–" : (ours / other).ToString("F2", CultureInfo.InvariantCulture) + "×";
         _output.WriteLine(
-            $"| {name} | {etcd.ToString(format, CultureInfo.InvariantCulture)} | {granary.ToString(format, CultureInfo.InvariantCulture)} | {ratio} |");
+            $"| {name} | {other.ToString(format, CultureInfo.InvariantCulture)} | {ours.ToString(format, CultureInfo.InvariantCulture)} | {ratio} |");
     }
 }
