@@ -1,10 +1,13 @@
 using Granary.Client;
 using Granary.Orleans.Clustering;
+using Granary.Orleans.Directories;
+using Granary.Orleans.Reminders;
 using Granary.Orleans.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
+using Orleans.GrainDirectory;
 using Orleans.Hosting;
 using Orleans.Messaging;
 using Orleans.Providers;
@@ -62,5 +65,29 @@ public static class GranaryHostingExtensions
             services.GetRequiredService<IOptions<ClusterOptions>>(),
             services.GetRequiredService<IActivatorProvider>()));
         return builder;
+    }
+
+    /// <summary>Grains' reminders are kept in the store.</summary>
+    public static ISiloBuilder UseGranaryReminderService(this ISiloBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.AddReminders();
+        builder.Services.AddSingleton<IReminderTable, GranaryReminderTable>();
+        return builder;
+    }
+
+    /// <summary>Where grains are is kept in the store, unless they name another directory.</summary>
+    public static ISiloBuilder UseGranaryGrainDirectoryAsDefault(this ISiloBuilder builder) =>
+        builder.AddGranaryGrainDirectory(GrainDirectoryAttribute.DEFAULT_GRAIN_DIRECTORY);
+
+    /// <summary>Where the grains are that name this directory is kept in the store.</summary>
+    /// <param name="builder">The silo.</param>
+    /// <param name="name">The directory's name.</param>
+    public static ISiloBuilder AddGranaryGrainDirectory(this ISiloBuilder builder, string name)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return builder.AddGrainDirectory(name, static (services, name) => new GranaryGrainDirectory(
+            name, services.GetRequiredService<IGranaryClient>(), services.GetRequiredService<IOptions<ClusterOptions>>()));
     }
 }

@@ -8,7 +8,7 @@ using Orleans.Hosting;
 
 namespace Granary.Orleans.Tests;
 
-/// <summary>An Orleans cluster that has its silos and states in the store, as an application makes it.</summary>
+/// <summary>An Orleans cluster that has its silos, states, reminders and directory in the store, as an application makes it.</summary>
 public sealed class ClusterTests(BothServers servers)
 {
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
@@ -84,6 +84,72 @@ public sealed class ClusterTests(BothServers servers)
         await first.StopAsync(Stop);
     }
 
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task A_reminder_outlives_its_silo(Product product)
+    {
+        var clusterId = Guid.NewGuid().ToString("N");
+        var period = TimeSpan.FromSeconds(1);
+        using (var first = await Silo(product, clusterId, "first"))
+        {
+            var grain = Reminded(first);
+            await grain.Begin(period);
+            await Eventually.Holds("it is reminded", async () => await grain.Count() >= 2, Generous, Stop);
+            await first.StopAsync(Stop);
+        }
+
+        using var later = await Silo(product, clusterId, "later");
+        var again = Reminded(later);
+        var before = await again.Count();
+        await Eventually.Holds("it is reminded by another silo", async () => await again.Count() >= before + 2, Generous, Stop);
+        await again.End();
+        await using var store = new GranaryClient(servers.Of(product).Address);
+        Assert.Equal(0, (await store.RangeAsync(KeyRange.Prefix($"orleans/{clusterId}/reminders/"), cancellationToken: Stop)).Count);
+        await later.StopAsync(Stop);
+
+        static IRemindedGrain Reminded(IHost silo) => silo.Services.GetRequiredService<IGrainFactory>().GetGrain<IRemindedGrain>("reminded");
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task The_directory_knows_where_grains_are_and_forgets_those_of_a_silo_that_is_gone(Product product)
+    {
+        const int Grains = 30;
+        var clusterId = Guid.NewGuid().ToString("N");
+        await using var store = new GranaryClient(servers.Of(product).Address);
+        using var first = await Silo(product, clusterId, "first");
+        using var second = await Silo(product, clusterId, "second");
+        var grains = first.Services.GetRequiredService<IGrainFactory>();
+        var silos = new List<string>();
+        for (var number = 0; number < Grains; number++)
+        {
+            silos.Add(await grains.GetGrain<ICounterGrain>($"grain-{number}").SiloName());
+        }
+
+        // Orleans has grains of its own there too.
+        var entries = (await store.RangeAsync(KeyRange.Prefix($"orleans/{clusterId}/directory/default/grains/counter"), cancellationToken: Stop)).KeyValues;
+        Assert.Equal(Grains, entries.Count);
+        var secondPort = second.Services.GetRequiredService<global::Orleans.Runtime.ILocalSiloDetails>().SiloAddress.Endpoint.Port;
+        Assert.Equal(silos.Count(static name => name == "second"), entries.Count(entry => entry.Value.ToString().Contains($":{secondPort}@", StringComparison.Ordinal)));
+        Assert.Contains("second", silos);
+
+        await second.StopAsync(Stop);
+        await Eventually.Holds(
+            "nothing of it is left",
+            async () => !(await store.RangeAsync(KeyRange.Prefix($"orleans/{clusterId}/directory/default/"), cancellationToken: Stop)).KeyValues
+                .Any(entry => $"{entry.Key} {entry.Value}".Contains($":{secondPort}@", StringComparison.Ordinal)),
+            Generous,
+            Stop);
+        for (var number = 0; number < Grains; number++)
+        {
+            Assert.Equal("first", await grains.GetGrain<ICounterGrain>($"grain-{number}").SiloName());
+        }
+
+        await first.StopAsync(Stop);
+    }
+
     private async Task<IHost> Silo(Product product, string clusterId, string name, Action<ClusterMembershipOptions>? configure = null, bool gossips = true)
     {
         var builder = Host.CreateApplicationBuilder();
@@ -92,6 +158,9 @@ public sealed class ClusterTests(BothServers servers)
         builder.UseOrleans(silo => silo
             .UseGranaryClustering()
             .AddGranaryGrainStorageAsDefault()
+            .UseGranaryReminderService()
+            .UseGranaryGrainDirectoryAsDefault()
+            .Configure<ReminderOptions>(static options => options.MinimumReminderPeriod = TimeSpan.FromSeconds(1))
             .Configure<SiloOptions>(options => options.SiloName = name)
             .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, clusterId))
             .Configure<ClusterMembershipOptions>(options =>

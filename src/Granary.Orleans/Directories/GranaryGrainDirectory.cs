@@ -1,0 +1,128 @@
+using System.Text.Json;
+using Granary.Client;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using Orleans.GrainDirectory;
+using Orleans.Runtime;
+
+namespace Granary.Orleans.Directories;
+
+/// <summary>
+/// Where each grain is. A second key, below its silo, comes and goes with each entry in one txn, so that the grains of a silo that is gone can be found.
+/// </summary>
+internal sealed class GranaryGrainDirectory(string name, IGranaryClient client, IOptions<ClusterOptions> cluster) : IGrainDirectory
+{
+    // Entries of a silo that is gone, at once.
+    private const int Removals = 16;
+
+    private readonly string _prefix = $"orleans/{Uri.EscapeDataString(cluster.Value.ClusterId)}/directory/{Uri.EscapeDataString(name)}/";
+
+    public Task<GrainAddress?> Register(GrainAddress address) => Register(address, previousAddress: null, CancellationToken.None);
+
+    public Task<GrainAddress?> Register(GrainAddress address, CancellationToken cancellationToken) => Register(address, previousAddress: null, cancellationToken);
+
+    public Task<GrainAddress?> Register(GrainAddress address, GrainAddress? previousAddress) => Register(address, previousAddress, CancellationToken.None);
+
+    /// <summary>Enters a grain's address, unless there is one. One that is the previous one is replaced.</summary>
+    /// <returns>The address that there is now.</returns>
+    public async Task<GrainAddress?> Register(GrainAddress address, GrainAddress? previousAddress, CancellationToken cancellationToken)
+    {
+        var key = Key(address.GrainId);
+        var condition = When.IsMissing(key);
+        List<Operation> operations = [Op.Put(key, Entry.Encode(address)), Op.Put(OfSilo(address), default)];
+        while (true)
+        {
+            var entered = await client.Txn().If(condition).Then([.. operations]).Else(Op.Range(key)).CommitAsync(cancellationToken);
+            if (entered.HasSucceeded)
+            {
+                return address;
+            }
+
+            if (entered.Results[0].Range!.KeyValues is not [var pair])
+            {
+                condition = When.IsMissing(key);
+                continue;
+            }
+
+            var there = Entry.Decode(address.GrainId, pair.Value);
+            if (previousAddress is null || !there.Matches(previousAddress))
+            {
+                return there;
+            }
+
+            condition = When.ModRevision(key) == pair.ModRevision;
+            operations = [Op.Put(key, Entry.Encode(address)), Op.Put(OfSilo(address), default)];
+            if (OfSilo(there) != OfSilo(address))
+            {
+                operations.Add(Op.Delete(OfSilo(there)));
+            }
+        }
+    }
+
+    public Task Unregister(GrainAddress address) => Unregister(address, CancellationToken.None);
+
+    /// <summary>Removes a grain's address, if it is this one.</summary>
+    public Task Unregister(GrainAddress address, CancellationToken cancellationToken) => Remove(address.GrainId, address.Matches, cancellationToken);
+
+    public Task<GrainAddress?> Lookup(GrainId grainId) => Lookup(grainId, CancellationToken.None);
+
+    public async Task<GrainAddress?> Lookup(GrainId grainId, CancellationToken cancellationToken) =>
+        await client.GetAsync(Key(grainId), cancellationToken) is { } pair ? Entry.Decode(grainId, pair.Value) : null;
+
+    public Task UnregisterSilos(List<SiloAddress> siloAddresses) => UnregisterSilos(siloAddresses, CancellationToken.None);
+
+    public async Task UnregisterSilos(List<SiloAddress> siloAddresses, CancellationToken cancellationToken)
+    {
+        foreach (var silo in siloAddresses)
+        {
+            var prefix = OfSilo(silo);
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = Removals, CancellationToken = cancellationToken };
+            await Parallel.ForEachAsync(client.EnumerateAsync(KeyRange.Prefix(prefix), cancellationToken: cancellationToken), parallel, async (pair, cancellationToken) =>
+            {
+                var grain = GrainId.Parse(Uri.UnescapeDataString(pair.Key.ToString()[prefix.Length..]), null);
+                await Remove(grain, address => silo.Equals(address.SiloAddress), cancellationToken);
+            });
+        }
+    }
+
+    private async Task Remove(GrainId grain, Predicate<GrainAddress> isMeant, CancellationToken cancellationToken)
+    {
+        var key = Key(grain);
+        while (await client.GetAsync(key, cancellationToken) is { } pair && Entry.Decode(grain, pair.Value) is var there && isMeant(there))
+        {
+            var removed = await client.Txn()
+                .If(When.ModRevision(key) == pair.ModRevision)
+                .Then(Op.Delete(key), Op.Delete(OfSilo(there)))
+                .CommitAsync(cancellationToken);
+            if (removed.HasSucceeded)
+            {
+                return;
+            }
+        }
+    }
+
+    private string Key(GrainId grain) => $"{_prefix}grains/{Uri.EscapeDataString(grain.ToString())}";
+
+    private string OfSilo(GrainAddress address) => OfSilo(address.SiloAddress!) + Uri.EscapeDataString(address.GrainId.ToString());
+
+    private string OfSilo(SiloAddress silo) => $"{_prefix}silos/{silo.ToParsableString()}/";
+
+    /// <summary>What the store keeps of an address, as JSON that people can read.</summary>
+    private sealed record Entry(string Silo, string Activation, long MembershipVersion)
+    {
+        public static Bytes Encode(GrainAddress address) => JsonSerializer.SerializeToUtf8Bytes(
+            new Entry(address.SiloAddress!.ToParsableString(), address.ActivationId.ToParsableString(), address.MembershipVersion.Value));
+
+        public static GrainAddress Decode(GrainId grain, Bytes value)
+        {
+            var entry = JsonSerializer.Deserialize<Entry>(value.Span)!;
+            return new GrainAddress
+            {
+                GrainId = grain,
+                SiloAddress = SiloAddress.FromParsableString(entry.Silo),
+                ActivationId = ActivationId.FromParsableString(entry.Activation),
+                MembershipVersion = new MembershipVersion(entry.MembershipVersion),
+            };
+        }
+    }
+}
