@@ -94,27 +94,19 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
     /// <inheritdoc/>
     public async Task<GranaryLease> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeToLive, TimeSpan.Zero);
+        var (id, granted, asked) = await Grant(timeToLive, cancellationToken).ConfigureAwait(false);
+        return new GranaryLease(_calls, _time, id, granted, asked);
+    }
 
-        // The id is ours, so that a grant whose answer is lost can be asked for again.
-        var request = new LeaseGrantRequest { ID = Random.Shared.NextInt64(1, long.MaxValue), TTL = (long)Math.Ceiling(timeToLive.TotalSeconds) };
-        var asked = _time.GetTimestamp();
-        long seconds;
-        try
-        {
-            seconds = (await _calls.LeaseGrant(request, cancellationToken).ConfigureAwait(false)).TTL;
-        }
-        catch (GranaryException exception) when (exception is { StatusCode: StatusCode.FailedPrecondition, Message: "etcdserver: lease already exists" })
-        {
-            asked = _time.GetTimestamp();
-            seconds = (await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = request.ID }, timeToLive, cancellationToken).ConfigureAwait(false)).TTL;
-            if (seconds <= 0)
-            {
-                throw new LeaseLostException(request.ID);
-            }
-        }
+    /// <inheritdoc/>
+    public async Task<long> GrantExpiringLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default) =>
+        (await Grant(timeToLive, cancellationToken).ConfigureAwait(false)).Id;
 
-        return new GranaryLease(_calls, _time, request.ID, TimeSpan.FromSeconds(seconds), asked);
+    /// <inheritdoc/>
+    public async Task<TimeSpan?> RenewLeaseAsync(long leaseId, CancellationToken cancellationToken = default)
+    {
+        var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = leaseId }, TimeSpan.MaxValue, cancellationToken).ConfigureAwait(false);
+        return renewed.TTL > 0 ? TimeSpan.FromSeconds(renewed.TTL) : null;
     }
 
     /// <inheritdoc/>
@@ -166,6 +158,26 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
 
     /// <summary>Closes the connections. What is under way ends with an error.</summary>
     public void Dispose() => _calls.Dispose();
+
+    private async Task<(long Id, TimeSpan Granted, long Asked)> Grant(TimeSpan timeToLive, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeToLive, TimeSpan.Zero);
+
+        // The id is ours, so that a grant whose answer is lost can be asked for again.
+        var request = new LeaseGrantRequest { ID = Random.Shared.NextInt64(1, long.MaxValue), TTL = (long)Math.Ceiling(timeToLive.TotalSeconds) };
+        var asked = _time.GetTimestamp();
+        try
+        {
+            var granted = await _calls.LeaseGrant(request, cancellationToken).ConfigureAwait(false);
+            return (request.ID, TimeSpan.FromSeconds(granted.TTL), asked);
+        }
+        catch (GranaryException exception) when (exception is { StatusCode: StatusCode.FailedPrecondition, Message: "etcdserver: lease already exists" })
+        {
+            asked = _time.GetTimestamp();
+            var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = request.ID }, timeToLive, cancellationToken).ConfigureAwait(false);
+            return renewed.TTL > 0 ? (request.ID, TimeSpan.FromSeconds(renewed.TTL), asked) : throw new LeaseLostException(request.ID);
+        }
+    }
 
     private static GranaryClientOptions Options(string[] endpoints)
     {

@@ -54,6 +54,16 @@ public interface IGranaryClient : IAsyncDisposable
     /// <exception cref="LeaseLostException">The answer took so long that it has ended again.</exception>
     Task<GranaryLease> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default);
 
+    /// <summary>Begins a lease that ends after its time, and deletes the keys that are attached to it: nobody renews it, but for <see cref="RenewLeaseAsync"/>.</summary>
+    /// <param name="timeToLive">How long it lives; whole seconds, at least one. A server may give it a little more.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>By what it is known to the server.</returns>
+    Task<long> GrantExpiringLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives a lease its whole time again.</summary>
+    /// <returns>That time; null if there is no such lease any more.</returns>
+    Task<TimeSpan?> RenewLeaseAsync(long leaseId, CancellationToken cancellationToken = default);
+
     /// <summary>Ends a lease, and deletes the keys that are attached to it.</summary>
     /// <returns>Whether there was one. After a lost answer it may be this call itself that has ended it.</returns>
     Task<bool> RevokeLeaseAsync(long leaseId, CancellationToken cancellationToken = default);

@@ -1,6 +1,7 @@
 using Granary.Client;
 using Granary.Orleans.Clustering;
 using Granary.Orleans.Directories;
+using Granary.Orleans.Leases;
 using Granary.Orleans.Reminders;
 using Granary.Orleans.Storage;
 using Microsoft.Extensions.DependencyInjection;
@@ -9,6 +10,7 @@ using Orleans;
 using Orleans.Configuration;
 using Orleans.GrainDirectory;
 using Orleans.Hosting;
+using Orleans.LeaseProviders;
 using Orleans.Messaging;
 using Orleans.Providers;
 using Orleans.Runtime;
@@ -89,5 +91,13 @@ public static class GranaryHostingExtensions
         ArgumentException.ThrowIfNullOrEmpty(name);
         return builder.AddGrainDirectory(name, static (services, name) => new GranaryGrainDirectory(
             name, services.GetRequiredService<IGranaryClient>(), services.GetRequiredService<IOptions<ClusterOptions>>()));
+    }
+
+    /// <summary>Silos that share something out by leases, such as streams with <c>UseLeaseBasedQueueBalancer</c> their queues, have those in the store.</summary>
+    public static ISiloBuilder UseGranaryLeaseProvider(this ISiloBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<ILeaseProvider, GranaryLeaseProvider>();
+        return builder;
     }
 }

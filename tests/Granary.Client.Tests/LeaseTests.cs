@@ -85,6 +85,31 @@ public sealed class LeaseTests(BothServers servers) : ClientTest(servers)
         proxy.Set(TcpProxy.Wire.Cut);
     }
 
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task An_expiring_lease_ends_unless_it_is_renewed(Product product)
+    {
+        await using var client = new GranaryClient(Of(product).Address);
+        var kept = await client.GrantExpiringLeaseAsync(Short, Stop);
+        var left = await client.GrantExpiringLeaseAsync(Short, Stop);
+        await client.PutAsync($"{Prefix}kept", "", new PutOptions { LeaseId = kept }, Stop);
+        await client.PutAsync($"{Prefix}left", "", new PutOptions { LeaseId = left }, Stop);
+        await Eventually.Holds(
+            "it has ended",
+            async () =>
+            {
+                Assert.True(await client.RenewLeaseAsync(kept, Stop) >= Short);
+                return await client.GetAsync($"{Prefix}left", Stop) is null;
+            },
+            Generous,
+            Stop);
+        Assert.NotNull(await client.GetAsync($"{Prefix}kept", Stop));
+        Assert.Null(await client.RenewLeaseAsync(left, Stop));
+        Assert.True(await client.RevokeLeaseAsync(kept, Stop));
+        Assert.Null(await client.GetAsync($"{Prefix}kept", Stop));
+    }
+
     [Fact]
     public async Task With_its_client_a_lease_is_lost_and_a_watch_ends()
     {

@@ -8,9 +8,11 @@ using Orleans.Hosting;
 
 namespace Granary.Orleans.Tests;
 
-/// <summary>An Orleans cluster that has its silos, states, reminders and directory in the store, as an application makes it.</summary>
+/// <summary>An Orleans cluster that has its silos, states, reminders, directory and leases in the store, as an application makes it.</summary>
 public sealed class ClusterTests(BothServers servers)
 {
+    private const int Queues = 8;
+
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -114,6 +116,27 @@ public sealed class ClusterTests(BothServers servers)
     [Theory]
     [InlineData(Product.Etcd)]
     [InlineData(Product.Granary)]
+    public async Task Silos_share_out_the_queues_of_a_stream_by_leases(Product product)
+    {
+        var clusterId = Guid.NewGuid().ToString("N");
+        await using var store = new GranaryClient(servers.Of(product).Address);
+        using var first = await Silo(product, clusterId, "first");
+        await Eventually.Holds("one silo has all queues", async () => await Tokens() is { Count: Queues }, Generous, Stop);
+        var before = await Tokens();
+        using var second = await Silo(product, clusterId, "second");
+        await Eventually.Holds("the other one has some of them", async () => await Tokens() is { Count: Queues } now && now.Except(before).Count() == Queues / 2, Generous, Stop);
+        await second.StopAsync(Stop);
+        await Eventually.Holds("the one that is left has all", async () => await Tokens() is { Count: Queues }, Generous, Stop);
+        await first.StopAsync(Stop);
+        await Eventually.Holds("nobody has any", async () => await Tokens() is [], Generous, Stop);
+
+        async Task<List<string>> Tokens() =>
+            [.. (await store.RangeAsync(KeyRange.Prefix($"orleans/{clusterId}/leases/"), cancellationToken: Stop)).KeyValues.Select(static pair => pair.Value.ToString())];
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
     public async Task The_directory_knows_where_grains_are_and_forgets_those_of_a_silo_that_is_gone(Product product)
     {
         const int Grains = 30;
@@ -160,6 +183,14 @@ public sealed class ClusterTests(BothServers servers)
             .AddGranaryGrainStorageAsDefault()
             .UseGranaryReminderService()
             .UseGranaryGrainDirectoryAsDefault()
+            .UseGranaryLeaseProvider()
+            .AddGranaryGrainStorage("PubSubStore")
+            .AddMemoryStreams("numbers", static streams =>
+            {
+                streams.ConfigurePartitioning(Queues);
+                streams.UseLeaseBasedQueueBalancer(static balancer => balancer.Configure(static options =>
+                    (options.LeaseLength, options.LeaseRenewPeriod, options.LeaseAcquisitionPeriod) = (TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1))));
+            })
             .Configure<ReminderOptions>(static options => options.MinimumReminderPeriod = TimeSpan.FromSeconds(1))
             .Configure<SiloOptions>(options => options.SiloName = name)
             .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, clusterId))

@@ -27,7 +27,7 @@ internal interface ICalls : IDisposable
 
     Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken);
 
-    /// <summary>One renewal, for which there is so much time at most.</summary>
+    /// <summary>One renewal, for which there is so much time at most, and no more than for another call.</summary>
     Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, TimeSpan timeout, CancellationToken cancellationToken);
 
     Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken);
