@@ -9,7 +9,7 @@ internal interface IPrefixGrain : IGrainWithStringKey
     Task<ImmutableSortedDictionary<string, string>> All();
 }
 
-internal sealed class PrefixGrain(IGranaryClient client) : Grain, IPrefixGrain, IDisposable
+internal sealed partial class PrefixGrain(IGranaryClient client, ILogger<PrefixGrain> logger) : Grain, IPrefixGrain, IDisposable
 {
     private readonly CancellationTokenSource _ending = new();
     private ImmutableSortedDictionary<string, string> _all = ImmutableSortedDictionary<string, string>.Empty;
@@ -46,6 +46,8 @@ internal sealed class PrefixGrain(IGranaryClient client) : Grain, IPrefixGrain, 
         {
             try
             {
+                revision = revision > 0 ? revision : await Read(_ending.Token);
+
                 // Each change once and in order, from the first behind what was read, over lost connections and servers.
                 await foreach (var update in client.WatchAsync(
                     KeyRange.Prefix(this.GetPrimaryKeyString()), new WatchOptions { StartRevision = revision + 1 }, _ending.Token))
@@ -61,7 +63,13 @@ internal sealed class PrefixGrain(IGranaryClient client) : Grain, IPrefixGrain, 
             catch (CompactedException)
             {
                 // It was away for so long that history has gone: it begins anew.
-                revision = await Read(_ending.Token);
+                revision = 0;
+            }
+            catch (GranaryException exception)
+            {
+                // It may not, or not any more.
+                LogBrokenOff(logger, exception.Message);
+                await Task.Delay(TimeSpan.FromSeconds(1), _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
             catch (OperationCanceledException)
             {
@@ -69,4 +77,7 @@ internal sealed class PrefixGrain(IGranaryClient client) : Grain, IPrefixGrain, 
             }
         }
     }
+
+    [LoggerMessage(1, LogLevel.Warning, "does not follow for a moment: {Reason}")]
+    private static partial void LogBrokenOff(ILogger logger, string reason);
 }

@@ -24,7 +24,17 @@ internal sealed class CounterGrain([PersistentState("count")] IPersistentState<C
     public async Task<Reading> Add(int number)
     {
         counted.State.Count += number;
-        await counted.WriteStateAsync();
+        try
+        {
+            await counted.WriteStateAsync();
+        }
+        catch
+        {
+            // It may be written or not: whoever comes next reads it anew.
+            DeactivateOnIdle();
+            throw;
+        }
+
         return await Read();
     }
 

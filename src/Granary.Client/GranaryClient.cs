@@ -174,7 +174,7 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
         catch (GranaryException exception) when (exception is { StatusCode: StatusCode.FailedPrecondition, Message: "etcdserver: lease already exists" })
         {
             asked = _time.GetTimestamp();
-            var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = request.ID }, timeToLive, cancellationToken).ConfigureAwait(false);
+            var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = request.ID }, TimeSpan.MaxValue, cancellationToken).ConfigureAwait(false);
             return renewed.TTL > 0 ? (request.ID, TimeSpan.FromSeconds(renewed.TTL), asked) : throw new LeaseLostException(request.ID);
         }
     }

@@ -5,6 +5,9 @@ namespace Granary.Client;
 /// <summary>Where the servers are, and how they are called.</summary>
 public sealed class GranaryClientOptions
 {
+    // What timers take.
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromMilliseconds(int.MaxValue);
+
     /// <summary>The servers' addresses, such as <c>http://10.0.0.1:2379</c>; <c>https</c> asks for TLS. Calls go to them in turn, and pass over one that does not answer.</summary>
     public IList<string> Endpoints { get; } = [];
 
@@ -53,9 +56,9 @@ public sealed class GranaryClientOptions
             throw new ArgumentException($"{nameof(UserName)} and {nameof(Password)} go together: one of them is missing.");
         }
 
-        if (CallTimeout <= TimeSpan.Zero)
+        if (CallTimeout <= TimeSpan.Zero || CallTimeout > LongestTimeout)
         {
-            throw new ArgumentException($"{nameof(CallTimeout)} is {CallTimeout}: it must be more than zero.");
+            throw new ArgumentException($"{nameof(CallTimeout)} is {CallTimeout}: it must be more than zero, and at most {LongestTimeout}.");
         }
     }
 }

@@ -9,7 +9,7 @@ public sealed class GranaryDistributedLock : IDistributedLock
     private readonly IGranaryClient _client;
     private readonly TimeSpan? _timeToLive;
 
-    /// <param name="name">What is locked. Its keys begin with this and a slash.</param>
+    /// <param name="name">What is locked. All keys that begin with it and a slash are the lock's, so another lock's name does not begin so either.</param>
     /// <param name="client">The client.</param>
     /// <param name="timeToLive">How long the lock outlives a process that is killed; null: <see cref="GranaryCoordination.DefaultTimeToLive"/>.</param>
     public GranaryDistributedLock(string name, IGranaryClient client, TimeSpan? timeToLive = null)
@@ -48,12 +48,12 @@ public sealed class GranaryDistributedLock : IDistributedLock
     /// <exception cref="GranaryException">No server answers, or it refuses.</exception>
     public async ValueTask<GranaryDistributedLockHandle?> TryAcquireAsync(TimeSpan timeout = default, CancellationToken cancellationToken = default)
     {
-        if (timeout < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan)
+        if ((timeout < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan) || timeout.TotalMilliseconds > int.MaxValue)
         {
-            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "A timeout is not negative, but for the infinite one.");
+            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "A timeout is from zero to 24 days, or the infinite one.");
         }
 
-        if (timeout == TimeSpan.Zero)
+        if (timeout >= TimeSpan.Zero && timeout < TimeSpan.FromMilliseconds(1))
         {
             return Handle(await _client.TryLockAsync(Name, _timeToLive, cancellationToken).ConfigureAwait(false));
         }
@@ -64,8 +64,9 @@ public sealed class GranaryDistributedLock : IDistributedLock
         {
             return Handle(await _client.LockAsync(Name, _timeToLive, ending.Token).ConfigureAwait(false));
         }
-        catch (OperationCanceledException) when (ending.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             return null;
         }
     }

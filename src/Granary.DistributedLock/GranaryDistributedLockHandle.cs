@@ -39,11 +39,11 @@ public sealed class GranaryDistributedLockHandle : IDistributedSynchronizationHa
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
-            await _losing.DisposeAsync().ConfigureAwait(false);
+            _losing.Unregister();
             await _held.DisposeAsync().ConfigureAwait(false);
-            _lost.Dispose();
         }
     }
 
-    private void Lose() => _lost.Cancel();
+    // Whoever is told may give this back at once, which waits for the lease, which waits for those that it tells: so others tell them.
+    private void Lose() => _ = _lost.CancelAsync();
 }

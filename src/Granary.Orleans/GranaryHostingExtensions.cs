@@ -5,6 +5,7 @@ using Granary.Orleans.Leases;
 using Granary.Orleans.Reminders;
 using Granary.Orleans.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
@@ -90,7 +91,10 @@ public static class GranaryHostingExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(name);
         return builder.AddGrainDirectory(name, static (services, name) => new GranaryGrainDirectory(
-            name, services.GetRequiredService<IGranaryClient>(), services.GetRequiredService<IOptions<ClusterOptions>>()));
+            name,
+            services.GetRequiredService<IGranaryClient>(),
+            services.GetRequiredService<IOptions<ClusterOptions>>(),
+            services.GetRequiredService<ILogger<GranaryGrainDirectory>>()));
     }
 
     /// <summary>Silos that share something out by leases, such as streams with <c>UseLeaseBasedQueueBalancer</c> their queues, have those in the store.</summary>

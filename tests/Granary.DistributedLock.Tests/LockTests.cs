@@ -62,6 +62,7 @@ public sealed class LockTests(BothServers servers)
         await using var next = await provider.CreateLock(_name).TryAcquireAsync(cancellationToken: Stop);
         Assert.NotNull(next);
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await provider.CreateLock(_name).TryAcquireAsync(TimeSpan.FromSeconds(-2), Stop));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await provider.CreateLock(_name).TryAcquireAsync(TimeSpan.FromDays(60), Stop));
     }
 
     [Theory]
@@ -100,6 +101,24 @@ public sealed class LockTests(BothServers servers)
         Assert.False(lost.HandleLostToken.IsCancellationRequested);
         await client.RevokeLeaseAsync((await client.GetAsync(lost.Key, Stop))!.LeaseId, Stop);
         await Eventually.Holds("it is told", () => Task.FromResult(lost.HandleLostToken.IsCancellationRequested), Generous, Stop);
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task A_lost_one_can_be_given_back_by_whoever_is_told(Product product)
+    {
+        await using var client = To(product);
+        var isOver = Task.Run(
+            async () =>
+            {
+                using var handle = new GranaryDistributedLock(_name, client).Acquire(cancellationToken: Stop);
+                await client.RevokeLeaseAsync((await client.GetAsync(handle.Key, Stop))!.LeaseId, Stop);
+                await Task.Delay(Timeout.Infinite, handle.HandleLostToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            },
+            Stop);
+        await isOver.WaitAsync(Generous, Stop);
+        await using var next = await new GranaryDistributedLock(_name, client).AcquireAsync(Generous, Stop);
     }
 
     [Theory]

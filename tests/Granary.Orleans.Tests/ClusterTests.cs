@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -122,6 +123,11 @@ public sealed class ClusterTests(BothServers servers)
         await using var store = new GranaryClient(servers.Of(product).Address);
         using var first = await Silo(product, clusterId, "first");
         await Eventually.Holds("one silo has all queues", async () => await Tokens() is { Count: Queues }, Generous, Stop);
+
+        // One that is lost is taken again, and the others are kept.
+        var kept = (await Tokens())[1..];
+        await store.RevokeLeaseAsync(long.Parse((await Tokens())[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture), Stop);
+        await Eventually.Holds("it has all again", async () => await Tokens() is { Count: Queues } now && kept.All(now.Contains), Generous, Stop);
         var before = await Tokens();
         using var second = await Silo(product, clusterId, "second");
         await Eventually.Holds("the other one has some of them", async () => await Tokens() is { Count: Queues } now && now.Except(before).Count() == Queues / 2, Generous, Stop);

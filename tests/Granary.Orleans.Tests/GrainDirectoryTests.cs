@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Orleans.Directories;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Runtime;
@@ -106,5 +107,5 @@ public sealed class GrainDirectoryTests(BothServers servers)
     private async Task<IReadOnlyList<KeyValue>> Keys(GranaryClient client) =>
         (await client.RangeAsync(KeyRange.Prefix($"orleans/{_cluster}/"), cancellationToken: Stop)).KeyValues;
 
-    private GranaryGrainDirectory Directory(GranaryClient client) => new("name", client, Options.Create(new ClusterOptions { ClusterId = _cluster }));
+    private GranaryGrainDirectory Directory(GranaryClient client) => new("name", client, Options.Create(new ClusterOptions { ClusterId = _cluster }), NullLogger<GranaryGrainDirectory>.Instance);
 }

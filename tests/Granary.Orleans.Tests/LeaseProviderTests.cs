@@ -33,10 +33,12 @@ public sealed class LeaseProviderTests(BothServers servers)
 
         var second = await leases.Acquire(Category, [new LeaseRequest("2/b", Long), new LeaseRequest("3", Long)]);
         Assert.Equal([ResponseCode.LeaseNotAvailable, ResponseCode.OK], second.Select(static one => one.StatusCode));
+        Assert.Equal(["2/b", "3"], second.Select(static one => one.AcquiredLease!.ResourceKey));
         Assert.Equal(ResponseCode.OK, (await leases.Acquire("another category", [new LeaseRequest("1", Long)]))[0].StatusCode);
 
         var renewed = await leases.Renew(Category, [first[0].AcquiredLease!, new AcquiredLease("1", Long, "1234", before), new AcquiredLease("1", Long, "none", before), new AcquiredLease("1")]);
         Assert.Equal([ResponseCode.OK, ResponseCode.InvalidToken, ResponseCode.InvalidToken, ResponseCode.InvalidToken], renewed.Select(static one => one.StatusCode));
+        Assert.All(renewed, static one => Assert.Equal("1", one.AcquiredLease!.ResourceKey));
         Assert.Equal(first[0].AcquiredLease!.Token, renewed[0].AcquiredLease!.Token);
         Assert.True(renewed[0].AcquiredLease!.StartTimeUtc >= first[0].AcquiredLease!.StartTimeUtc);
 
@@ -91,9 +93,10 @@ public sealed class LeaseProviderTests(BothServers servers)
         options.Endpoints.Add($"http://127.0.0.1:{LoopbackPorts.Take()}");
         await using var client = new GranaryClient(options);
         var leases = Provider(client);
-        Assert.Equal(ResponseCode.TransientFailure, (await leases.Acquire(Category, [new LeaseRequest("1", Long)]))[0].StatusCode);
+        var acquired = (await leases.Acquire(Category, [new LeaseRequest("1", Long)]))[0];
+        Assert.Equal((ResponseCode.TransientFailure, "1"), (acquired.StatusCode, acquired.AcquiredLease!.ResourceKey));
         var renewed = (await leases.Renew(Category, [new AcquiredLease("1", Long, "12", DateTime.UtcNow)]))[0];
-        Assert.Equal(ResponseCode.TransientFailure, renewed.StatusCode);
+        Assert.Equal((ResponseCode.TransientFailure, "1"), (renewed.StatusCode, renewed.AcquiredLease!.ResourceKey));
         Assert.IsType<GranaryException>(renewed.FailureException);
     }
 

@@ -37,6 +37,8 @@ public sealed class ReminderTableTests(BothServers servers)
         Assert.True(await table.RemoveRow(grain, "wake/up", second!, Stop));
         Assert.False(await table.RemoveRow(grain, "wake/up", second!, Stop));
         Assert.Null(await table.ReadRow(grain, "wake/up", Stop));
+        Assert.False(await table.RemoveRow(grain, "wake/up", "0", Stop));
+        Assert.False(await table.RemoveRow(grain, "wake/up", Guid.NewGuid().ToString(), Stop));
     }
 
     [Theory]

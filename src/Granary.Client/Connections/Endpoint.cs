@@ -38,6 +38,8 @@ internal sealed class Endpoint : IDisposable
         var handler = new SocketsHttpHandler
         {
             UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
             EnableMultipleHttp2Connections = true,
             ConnectTimeout = options.ConnectTimeout,
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,

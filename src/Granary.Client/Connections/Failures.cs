@@ -21,20 +21,16 @@ internal static class Failures
     public static bool IsConnectTimeout(Exception? exception) =>
         exception is OperationCanceledException { InnerException: var inner } && (inner is TimeoutException || IsConnectTimeout(inner));
 
+    /// <summary>Whether a call that was sent may be done all the same.</summary>
+    public static bool LeavesOpen(RpcException exception) =>
+        IsOfServer(exception) || exception.StatusCode is StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Unknown or StatusCode.Internal;
+
     /// <summary>For who has called.</summary>
     /// <param name="exception">What became of the last attempt.</param>
-    /// <param name="isWrite">Whether it was a write of which an attempt may have been sent.</param>
-    public static GranaryException Exception(RpcException exception, bool isWrite)
-    {
-        if (exception.Status.Detail == CompactedException.Text)
-        {
-            return new CompactedException(compactRevision: 0, exception);
-        }
-
-        var mayHaveHappened = isWrite && (IsOfServer(exception)
-            || exception.StatusCode is StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Unknown or StatusCode.Internal);
-        return new GranaryException(exception.Status.Detail, exception.StatusCode, mayHaveHappened, exception);
-    }
+    /// <param name="mayHaveHappened">Whether it was a write of which an attempt may be done.</param>
+    public static GranaryException Exception(RpcException exception, bool mayHaveHappened) => exception.Status.Detail == CompactedException.Text
+        ? new CompactedException(compactRevision: 0, exception)
+        : new GranaryException(exception.Status.Detail, exception.StatusCode, mayHaveHappened, exception);
 
     /// <summary>For who watches, by the reason that the server has given.</summary>
     public static GranaryException OfWatch(string reason) => new(

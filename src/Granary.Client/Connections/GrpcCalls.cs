@@ -123,14 +123,14 @@ internal sealed class GrpcCalls : ICalls
             catch (RpcException exception)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (headers is not null && _tokens.IsOutdated(exception) && ++renewals <= MaxRenewals)
+                if (headers is not null && _tokens.IsOutdated(exception) && ++renewals <= MaxRenewals && Left() > leastTime)
                 {
                     _tokens.Forget(headers);
                     continue;
                 }
 
                 var isSent = headers is not null && !Failures.IsSurelyNotSent(exception);
-                mayBeDone |= isSent;
+                mayBeDone |= isSent && Failures.LeavesOpen(exception);
                 if (Failures.IsOfServer(exception) || exception.StatusCode == StatusCode.DeadlineExceeded)
                 {
                     // Whoever has failed to give a token is known by then.
@@ -147,7 +147,7 @@ internal sealed class GrpcCalls : ICalls
 
                 activity?.SetStatus(ActivityStatusCode.Error, exception.Status.Detail);
                 Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, exception.StatusCode);
-                throw Failures.Exception(exception, isWrite: kind != CallKind.Read && mayBeDone);
+                throw Failures.Exception(exception, mayHaveHappened: kind != CallKind.Read && mayBeDone);
             }
         }
 
@@ -234,6 +234,6 @@ internal sealed class GrpcCalls : ICalls
             _endpoints.Failed(endpoint);
         }
 
-        return Failures.Exception(answered, isWrite: false);
+        return Failures.Exception(answered, mayHaveHappened: false);
     }
 }

@@ -37,6 +37,11 @@ internal sealed class Tokens(string? user, string? password, Endpoints endpoints
                 return headers;
             }
 
+            if (timeout <= TimeSpan.Zero)
+            {
+                throw new RpcException(new Status(StatusCode.DeadlineExceeded, "There was no time left for a token."));
+            }
+
             getting = _getting ??= Get(endpoint, timeout);
         }
 

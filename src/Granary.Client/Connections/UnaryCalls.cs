@@ -56,27 +56,20 @@ internal sealed class UnaryCalls(HttpMessageInvoker http, Uri address) : IDispos
             return status.StatusCode != StatusCode.OK ? throw new RpcException(status)
                 : answer ?? throw new RpcException(new Status(StatusCode.Unavailable, "The server has ended the call without an answer."));
         }
-        catch (OperationCanceledException exception) when (Failures.IsConnectTimeout(exception) && !ending.IsCancellationRequested)
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, "The server takes no connection.", exception));
-        }
-        catch (OperationCanceledException)
+        catch (Exception exception) when (exception is OperationCanceledException or HttpRequestException or IOException or ObjectDisposedException)
         {
             throw new RpcException(
                 cancellationToken.IsCancellationRequested ? new Status(StatusCode.Cancelled, "The call was given up.")
                 : _closing.IsCancellationRequested ? new Status(StatusCode.Cancelled, "The client was disposed of.")
-                : new Status(StatusCode.DeadlineExceeded, string.Create(CultureInfo.InvariantCulture, $"There was no answer within {timeout.TotalSeconds:0.###} s.")));
-        }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, exception.Message, exception));
+                : ending.IsCancellationRequested ? new Status(StatusCode.DeadlineExceeded, string.Create(CultureInfo.InvariantCulture, $"There was no answer within {timeout.TotalSeconds:0.###} s."))
+                : new Status(StatusCode.Unavailable, Failures.IsConnectTimeout(exception) ? "The server takes no connection." : exception.Message, exception));
         }
     }
 
     public void Dispose()
     {
+        // It is not disposed of: there may be calls yet, which are to learn why they end.
         _closing.Cancel();
-        _closing.Dispose();
         http.Dispose();
     }
 

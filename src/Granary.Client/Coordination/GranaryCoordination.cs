@@ -8,9 +8,11 @@ public static class GranaryCoordination
     /// <summary>How long a lock or leadership outlives its holder, unless another time is asked for.</summary>
     public static TimeSpan DefaultTimeToLive { get; } = TimeSpan.FromSeconds(15);
 
+    private static readonly TimeSpan LongestGoodbye = TimeSpan.FromSeconds(1);
+
     /// <summary>Waits for a lock, in the order in which it was asked for.</summary>
     /// <param name="client">The client.</param>
-    /// <param name="name">What is locked.</param>
+    /// <param name="name">What is locked. All keys that begin with it and a slash are the lock's, so another lock's name does not begin so either.</param>
     /// <param name="timeToLive">How long the lock outlives its holder; null: <see cref="DefaultTimeToLive"/>.</param>
     /// <param name="cancellationToken">Gives up, and the place in the queue.</param>
     /// <exception cref="LeaseLostException">The server could not be reached for the whole time while it was waited for.</exception>
@@ -100,12 +102,16 @@ public static class GranaryCoordination
         catch (Exception exception)
         {
             var isLost = exception is OperationCanceledException && lease.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested;
-            await lease.DisposeAsync().ConfigureAwait(false);
+
+            // Who gives up does not wait for a server that does not answer: the lease ends by itself.
+            var ending = lease.DisposeAsync().AsTask();
+            await ending.WaitAsync(LongestGoodbye, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (isLost)
             {
                 throw new LeaseLostException(lease.Id);
             }
 
+            cancellationToken.ThrowIfCancellationRequested();
             throw;
         }
 

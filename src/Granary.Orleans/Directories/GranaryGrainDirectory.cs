@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Granary.Client;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.GrainDirectory;
@@ -10,10 +11,16 @@ namespace Granary.Orleans.Directories;
 /// <summary>
 /// Where each grain is. A second key, below its silo, comes and goes with each entry in one txn, so that the grains of a silo that is gone can be found.
 /// </summary>
-internal sealed class GranaryGrainDirectory(string name, IGranaryClient client, IOptions<ClusterOptions> cluster) : IGrainDirectory
+internal sealed partial class GranaryGrainDirectory(
+    string name, IGranaryClient client, IOptions<ClusterOptions> cluster, ILogger<GranaryGrainDirectory> logger) : IGrainDirectory
 {
     // Entries of a silo that is gone, at once.
     private const int Removals = 16;
+
+    // What may have been done is found out by doing it again: each change names what it changes.
+    private const int MaxAttempts = 5;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     private readonly string _prefix = $"orleans/{Uri.EscapeDataString(cluster.Value.ClusterId)}/directory/{Uri.EscapeDataString(name)}/";
 
@@ -25,7 +32,45 @@ internal sealed class GranaryGrainDirectory(string name, IGranaryClient client, 
 
     /// <summary>Enters a grain's address, unless there is one. One that is the previous one is replaced.</summary>
     /// <returns>The address that there is now.</returns>
-    public async Task<GrainAddress?> Register(GrainAddress address, GrainAddress? previousAddress, CancellationToken cancellationToken)
+    public Task<GrainAddress?> Register(GrainAddress address, GrainAddress? previousAddress, CancellationToken cancellationToken) =>
+        UntilAnswered(() => RegisterOnce(address, previousAddress, cancellationToken), cancellationToken);
+
+    public Task Unregister(GrainAddress address) => Unregister(address, CancellationToken.None);
+
+    /// <summary>Removes a grain's address, if it is this one.</summary>
+    public Task Unregister(GrainAddress address, CancellationToken cancellationToken) => Remove(address.GrainId, address.Matches, cancellationToken);
+
+    public Task<GrainAddress?> Lookup(GrainId grainId) => Lookup(grainId, CancellationToken.None);
+
+    public async Task<GrainAddress?> Lookup(GrainId grainId, CancellationToken cancellationToken) =>
+        await client.GetAsync(Key(grainId), cancellationToken) is { } pair ? Entry.Decode(grainId, pair.Value) : null;
+
+    public Task UnregisterSilos(List<SiloAddress> siloAddresses) => UnregisterSilos(siloAddresses, CancellationToken.None);
+
+    /// <summary>Forgets what silos have carried that are gone. What cannot be forgotten now is when it is looked for.</summary>
+    public async Task UnregisterSilos(List<SiloAddress> siloAddresses, CancellationToken cancellationToken)
+    {
+        foreach (var silo in siloAddresses)
+        {
+            try
+            {
+                await UntilAnswered(
+                    async () =>
+                    {
+                        await Unregister(silo, cancellationToken);
+                        return true;
+                    },
+                    cancellationToken);
+            }
+            catch (GranaryException exception)
+            {
+                // Orleans would forget no silo any more if this failed.
+                LogLeft(logger, silo, exception);
+            }
+        }
+    }
+
+    private async Task<GrainAddress?> RegisterOnce(GrainAddress address, GrainAddress? previousAddress, CancellationToken cancellationToken)
     {
         var key = Key(address.GrainId);
         var condition = When.IsMissing(key);
@@ -45,7 +90,7 @@ internal sealed class GranaryGrainDirectory(string name, IGranaryClient client, 
             }
 
             var there = Entry.Decode(address.GrainId, pair.Value);
-            if (previousAddress is null || !there.Matches(previousAddress))
+            if (previousAddress is null || there.Matches(address) || !there.Matches(previousAddress))
             {
                 return there;
             }
@@ -59,44 +104,48 @@ internal sealed class GranaryGrainDirectory(string name, IGranaryClient client, 
         }
     }
 
-    public Task Unregister(GrainAddress address) => Unregister(address, CancellationToken.None);
-
-    /// <summary>Removes a grain's address, if it is this one.</summary>
-    public Task Unregister(GrainAddress address, CancellationToken cancellationToken) => Remove(address.GrainId, address.Matches, cancellationToken);
-
-    public Task<GrainAddress?> Lookup(GrainId grainId) => Lookup(grainId, CancellationToken.None);
-
-    public async Task<GrainAddress?> Lookup(GrainId grainId, CancellationToken cancellationToken) =>
-        await client.GetAsync(Key(grainId), cancellationToken) is { } pair ? Entry.Decode(grainId, pair.Value) : null;
-
-    public Task UnregisterSilos(List<SiloAddress> siloAddresses) => UnregisterSilos(siloAddresses, CancellationToken.None);
-
-    public async Task UnregisterSilos(List<SiloAddress> siloAddresses, CancellationToken cancellationToken)
+    private async Task Unregister(SiloAddress silo, CancellationToken cancellationToken)
     {
-        foreach (var silo in siloAddresses)
+        var prefix = OfSilo(silo);
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Removals, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(client.EnumerateAsync(KeyRange.Prefix(prefix), cancellationToken: cancellationToken), parallel, async (pair, cancellationToken) =>
         {
-            var prefix = OfSilo(silo);
-            var parallel = new ParallelOptions { MaxDegreeOfParallelism = Removals, CancellationToken = cancellationToken };
-            await Parallel.ForEachAsync(client.EnumerateAsync(KeyRange.Prefix(prefix), cancellationToken: cancellationToken), parallel, async (pair, cancellationToken) =>
-            {
-                var grain = GrainId.Parse(Uri.UnescapeDataString(pair.Key.ToString()[prefix.Length..]), null);
-                await Remove(grain, address => silo.Equals(address.SiloAddress), cancellationToken);
-            });
-        }
+            var grain = GrainId.Parse(Uri.UnescapeDataString(pair.Key.ToString()[prefix.Length..]), null);
+            await Remove(grain, address => silo.Equals(address.SiloAddress), cancellationToken);
+        });
     }
 
-    private async Task Remove(GrainId grain, Predicate<GrainAddress> isMeant, CancellationToken cancellationToken)
-    {
-        var key = Key(grain);
-        while (await client.GetAsync(key, cancellationToken) is { } pair && Entry.Decode(grain, pair.Value) is var there && isMeant(there))
+    private Task<bool> Remove(GrainId grain, Predicate<GrainAddress> isMeant, CancellationToken cancellationToken) => UntilAnswered(
+        async () =>
         {
-            var removed = await client.Txn()
-                .If(When.ModRevision(key) == pair.ModRevision)
-                .Then(Op.Delete(key), Op.Delete(OfSilo(there)))
-                .CommitAsync(cancellationToken);
-            if (removed.HasSucceeded)
+            var key = Key(grain);
+            while (await client.GetAsync(key, cancellationToken) is { } pair && Entry.Decode(grain, pair.Value) is var there && isMeant(there))
             {
-                return;
+                var removed = await client.Txn()
+                    .If(When.ModRevision(key) == pair.ModRevision)
+                    .Then(Op.Delete(key), Op.Delete(OfSilo(there)))
+                    .CommitAsync(cancellationToken);
+                if (removed.HasSucceeded)
+                {
+                    break;
+                }
+            }
+
+            return true;
+        },
+        cancellationToken);
+
+    private static async Task<T> UntilAnswered<T>(Func<Task<T>> change, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await change();
+            }
+            catch (GranaryException exception) when (attempt < MaxAttempts && (exception.MayHaveHappened || exception is CompactedException))
+            {
+                await Task.Delay(Pause, cancellationToken);
             }
         }
     }
@@ -106,6 +155,9 @@ internal sealed class GranaryGrainDirectory(string name, IGranaryClient client, 
     private string OfSilo(GrainAddress address) => OfSilo(address.SiloAddress!) + Uri.EscapeDataString(address.GrainId.ToString());
 
     private string OfSilo(SiloAddress silo) => $"{_prefix}silos/{silo.ToParsableString()}/";
+
+    [LoggerMessage(1, LogLevel.Warning, "What {Silo} has carried is not all forgotten yet.")]
+    private static partial void LogLeft(ILogger logger, SiloAddress silo, Exception exception);
 
     /// <summary>What the store keeps of an address, as JSON that people can read.</summary>
     private sealed record Entry(string Silo, string Activation, long MembershipVersion)

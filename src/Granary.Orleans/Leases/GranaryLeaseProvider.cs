@@ -21,35 +21,37 @@ internal sealed class GranaryLeaseProvider(IGranaryClient client, IOptions<Clust
         Task.WhenAll(acquiredLeases.Select(lease => Renew(lease)));
 
     public Task Release(string category, AcquiredLease[] acquiredLeases) =>
-        Task.WhenAll(acquiredLeases.Where(static lease => Id(lease) != 0).Select(lease => client.RevokeLeaseAsync(Id(lease))));
+        Task.WhenAll(acquiredLeases.Select(lease => GiveBack(Id(lease))));
 
     private async Task<AcquireLeaseResult> Acquire(string key, LeaseRequest request)
     {
+        var id = 0L;
         try
         {
             // Whoever asks in vain leaves nothing behind.
             if (await client.GetAsync(key) is not null)
             {
-                return new AcquireLeaseResult(null, ResponseCode.LeaseNotAvailable, null);
+                return Failed(request.ResourceKey, ResponseCode.LeaseNotAvailable);
             }
 
             var start = DateTime.UtcNow;
-            var id = await client.GrantExpiringLeaseAsync(request.Duration);
+            id = await client.GrantExpiringLeaseAsync(request.Duration);
             var token = id.ToString("x16", CultureInfo.InvariantCulture);
             var taken = await client.Txn().If(When.IsMissing(key)).Then(Op.Put(key, token, new PutOptions { LeaseId = id })).CommitAsync();
             if (taken.HasSucceeded)
             {
                 return new AcquireLeaseResult(new AcquiredLease(request.ResourceKey, request.Duration, token, start), ResponseCode.OK, null);
             }
-
-            await client.RevokeLeaseAsync(id);
-            return new AcquireLeaseResult(null, ResponseCode.LeaseNotAvailable, null);
         }
         catch (GranaryException exception)
         {
-            // If it was taken all the same, it ends by itself.
-            return new AcquireLeaseResult(null, ResponseCode.TransientFailure, exception);
+            // It may be taken all the same: nobody else is to wait for that to end.
+            await GiveBack(id);
+            return Failed(request.ResourceKey, ResponseCode.TransientFailure, exception);
         }
+
+        await GiveBack(id);
+        return Failed(request.ResourceKey, ResponseCode.LeaseNotAvailable);
     }
 
     private async Task<AcquireLeaseResult> Renew(AcquiredLease lease)
@@ -59,13 +61,32 @@ internal sealed class GranaryLeaseProvider(IGranaryClient client, IOptions<Clust
             var start = DateTime.UtcNow;
             return Id(lease) != 0 && await client.RenewLeaseAsync(Id(lease)) is not null
                 ? new AcquireLeaseResult(new AcquiredLease(lease.ResourceKey, lease.Duration, lease.Token, start), ResponseCode.OK, null)
-                : new AcquireLeaseResult(null, ResponseCode.InvalidToken, null);
+                : Failed(lease.ResourceKey, ResponseCode.InvalidToken);
         }
         catch (GranaryException exception)
         {
-            return new AcquireLeaseResult(null, ResponseCode.TransientFailure, exception);
+            return Failed(lease.ResourceKey, ResponseCode.TransientFailure, exception);
         }
     }
+
+    private async Task GiveBack(long id)
+    {
+        try
+        {
+            if (id != 0)
+            {
+                await client.RevokeLeaseAsync(id);
+            }
+        }
+        catch (GranaryException)
+        {
+            // It ends by itself.
+        }
+    }
+
+    // Orleans asks every result of what it is, also where nothing was had.
+    private static AcquireLeaseResult Failed(string resource, ResponseCode code, GranaryException? exception = null) =>
+        new(new AcquiredLease(resource), code, exception);
 
     // 0, which is none, where the token is none of ours.
     private static long Id(AcquiredLease lease) => long.TryParse(lease.Token, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var id) ? id : 0;

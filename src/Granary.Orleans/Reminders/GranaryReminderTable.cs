@@ -53,9 +53,15 @@ internal sealed class GranaryReminderTable(IGranaryClient client, IOptions<Clust
 
     public async Task<bool> RemoveRow(GrainId grainId, string reminderName, string eTag, CancellationToken cancellationToken)
     {
+        // An etag that is none of ours is that of no reminder.
+        if (!long.TryParse(eTag, NumberStyles.None, CultureInfo.InvariantCulture, out var revision) || revision == 0)
+        {
+            return false;
+        }
+
         var key = Key(grainId, reminderName);
         var removed = await client.Txn()
-            .If(When.ModRevision(key) == long.Parse(eTag, CultureInfo.InvariantCulture))
+            .If(When.ModRevision(key) == revision)
             .Then(Op.Delete(key))
             .CommitAsync(cancellationToken);
         return removed.HasSucceeded;
