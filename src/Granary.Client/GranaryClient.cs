@@ -29,18 +29,21 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
     {
     }
 
-    internal GranaryClient(ICalls calls, TimeProvider time) => (_calls, _time) = (calls, time);
+    internal GranaryClient(ICalls calls, TimeProvider time) => (_calls, _time, Administration) = (calls, time, new GranaryAdministration(calls));
+
+    /// <inheritdoc/>
+    public IGranaryAdministration Administration { get; }
 
     /// <inheritdoc/>
     public async Task<KeyValue?> GetAsync(Bytes key, CancellationToken cancellationToken = default)
     {
-        var response = await _calls.Range(RangeDefaults.Request(key), cancellationToken).ConfigureAwait(false);
+        var response = await _calls.Ask(UnaryMethods.Range, RangeDefaults.Request(key), cancellationToken).ConfigureAwait(false);
         return response.Kvs.Count == 0 ? null : KeyValue.Of(response.Kvs[0]);
     }
 
     /// <inheritdoc/>
     public async Task<RangeResult> RangeAsync(KeyRange range, RangeOptions? options = null, CancellationToken cancellationToken = default) =>
-        RangeResult.Of(await _calls.Range((options ?? RangeDefaults).Request(range), cancellationToken).ConfigureAwait(false));
+        RangeResult.Of(await _calls.Ask(UnaryMethods.Range, (options ?? RangeDefaults).Request(range), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<KeyValue> EnumerateAsync(
@@ -67,18 +70,18 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
 
     /// <inheritdoc/>
     public async Task<PutResult> PutAsync(Bytes key, Bytes value, PutOptions? options = null, CancellationToken cancellationToken = default) =>
-        PutResult.Of(await _calls.Put((options ?? PutDefaults).Request(key, value), cancellationToken).ConfigureAwait(false));
+        PutResult.Of(await _calls.Ask(UnaryMethods.Put, (options ?? PutDefaults).Request(key, value), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async Task<DeleteResult> DeleteAsync(KeyRange range, DeleteOptions? options = null, CancellationToken cancellationToken = default) =>
-        DeleteResult.Of(await _calls.DeleteRange((options ?? DeleteDefaults).Request(range), cancellationToken).ConfigureAwait(false));
+        DeleteResult.Of(await _calls.Ask(UnaryMethods.DeleteRange, (options ?? DeleteDefaults).Request(range), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public Txn Txn() => new(_calls);
 
     /// <inheritdoc/>
     public Task CompactAsync(long revision, bool waitForRemoval = false, CancellationToken cancellationToken = default) =>
-        _calls.Compact(new CompactionRequest { Revision = revision, Physical = waitForRemoval }, cancellationToken);
+        _calls.Ask(UnaryMethods.Compact, new CompactionRequest { Revision = revision, Physical = waitForRemoval }, cancellationToken);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<WatchUpdate> WatchAsync(
@@ -105,7 +108,7 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
     /// <inheritdoc/>
     public async Task<TimeSpan?> RenewLeaseAsync(long leaseId, CancellationToken cancellationToken = default)
     {
-        var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = leaseId }, TimeSpan.MaxValue, cancellationToken).ConfigureAwait(false);
+        var renewed = await _calls.Ask(UnaryMethods.LeaseKeepAlive, new LeaseKeepAliveRequest { ID = leaseId }, cancellationToken).ConfigureAwait(false);
         return renewed.TTL > 0 ? TimeSpan.FromSeconds(renewed.TTL) : null;
     }
 
@@ -114,7 +117,7 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
     {
         try
         {
-            await _calls.LeaseRevoke(new LeaseRevokeRequest { ID = leaseId }, cancellationToken).ConfigureAwait(false);
+            await _calls.Ask(UnaryMethods.LeaseRevoke, new LeaseRevokeRequest { ID = leaseId }, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (GranaryException exception) when (exception.StatusCode == StatusCode.NotFound)
@@ -126,7 +129,7 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
     /// <inheritdoc/>
     public async Task<LeaseStatus?> GetLeaseAsync(long leaseId, bool withKeys = false, CancellationToken cancellationToken = default)
     {
-        var response = await _calls.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = leaseId, Keys = withKeys }, cancellationToken).ConfigureAwait(false);
+        var response = await _calls.Ask(UnaryMethods.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = leaseId, Keys = withKeys }, cancellationToken).ConfigureAwait(false);
         return response.TTL < 0
             ? null
             : new LeaseStatus(leaseId, TimeSpan.FromSeconds(response.TTL), TimeSpan.FromSeconds(response.GrantedTTL), [.. response.Keys.Select(Bytes.Of)]);
@@ -134,7 +137,7 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<long>> ListLeasesAsync(CancellationToken cancellationToken = default) =>
-        [.. (await _calls.LeaseLeases(new LeaseLeasesRequest(), cancellationToken).ConfigureAwait(false)).Leases.Select(static lease => lease.ID)];
+        [.. (await _calls.Ask(UnaryMethods.LeaseLeases, new LeaseLeasesRequest(), cancellationToken).ConfigureAwait(false)).Leases.Select(static lease => lease.ID)];
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<ReadOnlyMemory<byte>> SnapshotAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -147,7 +150,7 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
 
     /// <inheritdoc/>
     public async Task<ServerStatus> GetStatusAsync(CancellationToken cancellationToken = default) =>
-        ServerStatus.Of(await _calls.Status(new StatusRequest(), cancellationToken).ConfigureAwait(false));
+        ServerStatus.Of(await _calls.Ask(UnaryMethods.Status, new StatusRequest(), cancellationToken).ConfigureAwait(false));
 
     /// <summary>Closes the connections. What is under way ends with an error.</summary>
     public ValueTask DisposeAsync()
@@ -168,13 +171,13 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
         var asked = _time.GetTimestamp();
         try
         {
-            var granted = await _calls.LeaseGrant(request, cancellationToken).ConfigureAwait(false);
+            var granted = await _calls.Ask(UnaryMethods.LeaseGrant, request, cancellationToken).ConfigureAwait(false);
             return (request.ID, TimeSpan.FromSeconds(granted.TTL), asked);
         }
         catch (GranaryException exception) when (exception is { StatusCode: StatusCode.FailedPrecondition, Message: "etcdserver: lease already exists" })
         {
             asked = _time.GetTimestamp();
-            var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = request.ID }, TimeSpan.MaxValue, cancellationToken).ConfigureAwait(false);
+            var renewed = await _calls.Ask(UnaryMethods.LeaseKeepAlive, new LeaseKeepAliveRequest { ID = request.ID }, cancellationToken).ConfigureAwait(false);
             return renewed.TTL > 0 ? (request.ID, TimeSpan.FromSeconds(renewed.TTL), asked) : throw new LeaseLostException(request.ID);
         }
     }

@@ -79,4 +79,7 @@ public interface IGranaryClient : IAsyncDisposable
 
     /// <summary>What a server says of itself.</summary>
     Task<ServerStatus> GetStatusAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>What an operator does.</summary>
+    IGranaryAdministration Administration { get; }
 }

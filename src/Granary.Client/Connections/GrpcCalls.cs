@@ -28,38 +28,72 @@ internal sealed class GrpcCalls : ICalls
         (_timeout, _time) = (options.CallTimeout, time);
     }
 
-    public Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.Range, request, CallKind.Read, _timeout, cancellationToken);
+    public async Task<TResponse> Ask<TRequest, TResponse>(
+        UnaryMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellationToken, TimeSpan? atMost = null)
+        where TRequest : IMessage
+        where TResponse : class, IMessage<TResponse>
+    {
+        using var activity = Telemetry.Source.StartActivity(method.Name, ActivityKind.Client);
+        var start = _time.GetTimestamp();
+        var timeout = atMost < _timeout ? atMost.Value : _timeout;
+        var renewals = 0;
+        var mayBeDone = false;
 
-    public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.Put, request, CallKind.Write, _timeout, cancellationToken);
+        // Less is not worth an attempt: it would end by the deadline, and nobody would know what it has done.
+        var leastTime = timeout / 10;
+        for (var attempt = 1; ; attempt++)
+        {
+            var endpoint = _endpoints.Next(out var rest);
+            if (attempt > 1 && rest > TimeSpan.Zero)
+            {
+                await Task.Delay(TimeSpan.FromTicks(Math.Clamp((Left() - leastTime).Ticks, 0, rest.Ticks)), _time, cancellationToken).ConfigureAwait(false);
+            }
 
-    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.DeleteRange, request, CallKind.Write, _timeout, cancellationToken);
+            Metadata? headers = null;
+            try
+            {
+                headers = await _tokens.Headers(endpoint, TimeOfAttempt(mayBeRepeated: true), cancellationToken).ConfigureAwait(false);
+                var response = await endpoint.Unary.Call(method, request, headers, TimeOfAttempt(mayBeRepeated: method.Kind != CallKind.Write), cancellationToken).ConfigureAwait(false);
+                _endpoints.Answered(endpoint);
+                Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, StatusCode.OK);
+                return response;
+            }
+            catch (RpcException exception)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (headers is not null && _tokens.IsOutdated(exception) && ++renewals <= MaxRenewals && Left() > leastTime)
+                {
+                    _tokens.Forget(headers);
+                    continue;
+                }
 
-    public Task<TxnResponse> Txn(TxnRequest request, bool isRead, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.Txn, request, isRead ? CallKind.Read : CallKind.Write, _timeout, cancellationToken);
+                var isSent = headers is not null && !Failures.IsSurelyNotSent(exception);
+                mayBeDone |= isSent && Failures.LeavesOpen(exception);
+                if (Failures.IsOfServer(exception) || exception.StatusCode == StatusCode.DeadlineExceeded)
+                {
+                    // Whoever has failed to give a token is known by then.
+                    if (headers is not null)
+                    {
+                        _endpoints.Failed(endpoint);
+                    }
 
-    public Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.Compact, request, CallKind.Write, _timeout, cancellationToken);
+                    if ((method.Kind != CallKind.Write || !isSent) && Left() > leastTime * 2)
+                    {
+                        continue;
+                    }
+                }
 
-    public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.LeaseGrant, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
+                activity?.SetStatus(ActivityStatusCode.Error, exception.Status.Detail);
+                Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, exception.StatusCode);
+                throw Failures.Exception(exception, mayHaveHappened: method.Kind != CallKind.Read && mayBeDone);
+            }
+        }
 
-    public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.LeaseRevoke, request, CallKind.RepeatableWrite, _timeout, cancellationToken);
+        TimeSpan Left() => timeout - _time.GetElapsedTime(start);
 
-    public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.LeaseTimeToLive, request, CallKind.Read, _timeout, cancellationToken);
-
-    public Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.LeaseLeases, request, CallKind.Read, _timeout, cancellationToken);
-
-    public Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, TimeSpan timeout, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.LeaseKeepAlive, request, CallKind.RepeatableWrite, timeout < _timeout ? timeout : _timeout, cancellationToken);
-
-    public Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken) =>
-        Ask(UnaryMethods.Status, request, CallKind.Read, _timeout, cancellationToken);
+        // A server that says nothing at all leaves time for another one, if it may be asked.
+        TimeSpan TimeOfAttempt(bool mayBeRepeated) => mayBeRepeated && timeout / 2 < Left() ? timeout / 2 : Left();
+    }
 
     public async IAsyncEnumerable<WatchResponse> Watch(WatchCreateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -86,76 +120,6 @@ internal sealed class GrpcCalls : ICalls
             cancellationToken);
 
     public void Dispose() => _endpoints.Dispose();
-
-    private async Task<TResponse> Ask<TRequest, TResponse>(
-        UnaryMethod<TRequest, TResponse> method,
-        TRequest request,
-        CallKind kind,
-        TimeSpan timeout,
-        CancellationToken cancellationToken)
-        where TRequest : IMessage
-        where TResponse : class, IMessage<TResponse>
-    {
-        using var activity = Telemetry.Source.StartActivity(method.Name, ActivityKind.Client);
-        var start = _time.GetTimestamp();
-        var renewals = 0;
-        var mayBeDone = false;
-
-        // Less is not worth an attempt: it would end by the deadline, and nobody would know what it has done.
-        var leastTime = timeout / 10;
-        for (var attempt = 1; ; attempt++)
-        {
-            var endpoint = _endpoints.Next(out var rest);
-            if (attempt > 1 && rest > TimeSpan.Zero)
-            {
-                await Task.Delay(TimeSpan.FromTicks(Math.Clamp((Left() - leastTime).Ticks, 0, rest.Ticks)), _time, cancellationToken).ConfigureAwait(false);
-            }
-
-            Metadata? headers = null;
-            try
-            {
-                headers = await _tokens.Headers(endpoint, TimeOfAttempt(mayBeRepeated: true), cancellationToken).ConfigureAwait(false);
-                var response = await endpoint.Unary.Call(method, request, headers, TimeOfAttempt(mayBeRepeated: kind != CallKind.Write), cancellationToken).ConfigureAwait(false);
-                _endpoints.Answered(endpoint);
-                Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, StatusCode.OK);
-                return response;
-            }
-            catch (RpcException exception)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                if (headers is not null && _tokens.IsOutdated(exception) && ++renewals <= MaxRenewals && Left() > leastTime)
-                {
-                    _tokens.Forget(headers);
-                    continue;
-                }
-
-                var isSent = headers is not null && !Failures.IsSurelyNotSent(exception);
-                mayBeDone |= isSent && Failures.LeavesOpen(exception);
-                if (Failures.IsOfServer(exception) || exception.StatusCode == StatusCode.DeadlineExceeded)
-                {
-                    // Whoever has failed to give a token is known by then.
-                    if (headers is not null)
-                    {
-                        _endpoints.Failed(endpoint);
-                    }
-
-                    if ((kind != CallKind.Write || !isSent) && Left() > leastTime * 2)
-                    {
-                        continue;
-                    }
-                }
-
-                activity?.SetStatus(ActivityStatusCode.Error, exception.Status.Detail);
-                Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, exception.StatusCode);
-                throw Failures.Exception(exception, mayHaveHappened: kind != CallKind.Read && mayBeDone);
-            }
-        }
-
-        TimeSpan Left() => timeout - _time.GetElapsedTime(start);
-
-        // A server that says nothing at all leaves time for another one, if it may be asked.
-        TimeSpan TimeOfAttempt(bool mayBeRepeated) => mayBeRepeated && timeout / 2 < Left() ? timeout / 2 : Left();
-    }
 
     private async IAsyncEnumerable<TResponse> Stream<TRequest, TResponse>(
         Func<Endpoint, TRequest, CallOptions, Task<(IDisposable Call, IAsyncStreamReader<TResponse> Responses)>> open,

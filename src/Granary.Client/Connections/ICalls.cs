@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Granary.Protos;
 
 namespace Granary.Client.Connections;
@@ -9,28 +10,15 @@ namespace Granary.Client.Connections;
 /// <remarks>Each throws <see cref="GranaryException"/> where there is no answer, or an error.</remarks>
 internal interface ICalls : IDisposable
 {
-    Task<RangeResponse> Range(RangeRequest request, CancellationToken cancellationToken);
-
-    Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken);
-
-    Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
-
-    Task<TxnResponse> Txn(TxnRequest request, bool isRead, CancellationToken cancellationToken);
-
-    Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken);
-
-    Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, CancellationToken cancellationToken);
-
-    Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, CancellationToken cancellationToken);
-
-    Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken);
-
-    Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken);
-
-    /// <summary>One renewal, for which there is so much time at most, and no more than for another call.</summary>
-    Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, TimeSpan timeout, CancellationToken cancellationToken);
-
-    Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken);
+    /// <summary>A call with one request and one answer.</summary>
+    /// <param name="method">Which.</param>
+    /// <param name="request">With what.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="atMost">How long it may take, if that is less than any call may.</param>
+    Task<TResponse> Ask<TRequest, TResponse>(
+        UnaryMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellationToken, TimeSpan? atMost = null)
+        where TRequest : IMessage
+        where TResponse : class, IMessage<TResponse>;
 
     /// <summary>One watch of one server, until it breaks off: it is not resumed.</summary>
     IAsyncEnumerable<WatchResponse> Watch(WatchCreateRequest request, CancellationToken cancellationToken);

@@ -72,6 +72,9 @@ public readonly struct KeyRange : IEquatable<KeyRange>
     /// <inheritdoc/>
     public override string ToString() => End.IsEmpty ? $"{Key}" : End == Zero ? $"[{Key}, …)" : $"[{Key}, {End})";
 
+    /// <summary>As the API has it.</summary>
+    internal static KeyRange Of(Google.Protobuf.ByteString key, Google.Protobuf.ByteString end) => new(Bytes.Of(key), Bytes.Of(end));
+
     /// <summary>What is behind a key of this range.</summary>
     internal KeyRange Behind(Bytes key)
     {

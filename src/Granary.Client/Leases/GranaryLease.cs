@@ -69,7 +69,7 @@ public sealed class GranaryLease : IAsyncDisposable
             using var patience = new CancellationTokenSource(Shorter(TimeToLive, LongestGoodbye), _time);
             try
             {
-                await _calls.LeaseRevoke(new LeaseRevokeRequest { ID = Id }, patience.Token).ConfigureAwait(false);
+                await _calls.Ask(UnaryMethods.LeaseRevoke, new LeaseRevokeRequest { ID = Id }, patience.Token).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is GranaryException or OperationCanceledException or ObjectDisposedException)
             {
@@ -114,7 +114,7 @@ public sealed class GranaryLease : IAsyncDisposable
             var asked = _time.GetTimestamp();
             try
             {
-                var renewed = await _calls.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = Id }, remaining, _ending.Token).ConfigureAwait(false);
+                var renewed = await _calls.Ask(UnaryMethods.LeaseKeepAlive, new LeaseKeepAliveRequest { ID = Id }, _ending.Token, remaining).ConfigureAwait(false);
                 Volatile.Write(ref _proved, asked);
                 return renewed.TTL > 0;
             }

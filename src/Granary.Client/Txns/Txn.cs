@@ -52,13 +52,13 @@ public sealed class Txn
     {
         if (_request.Success.Count + _request.Failure.Count > 0 || _request.Compare.Count == 0)
         {
-            return TxnResult.Of(await _calls.Txn(_request, IsRead(_request), cancellationToken).ConfigureAwait(false));
+            return TxnResult.Of(await _calls.Ask(IsRead(_request) ? UnaryMethods.ReadTxn : UnaryMethods.Txn, _request, cancellationToken).ConfigureAwait(false));
         }
 
         // etcd takes a txn that does nothing for one that any server may decide by what it has, however old. A read makes it ask.
         var read = new RequestOp { RequestRange = new RangeRequest { Key = _request.Compare[0].Key, KeysOnly = true } };
         var asked = new TxnRequest { Compare = { _request.Compare }, Success = { read }, Failure = { read } };
-        return TxnResult.Of(await _calls.Txn(asked, isRead: true, cancellationToken).ConfigureAwait(false)) with { Results = [] };
+        return TxnResult.Of(await _calls.Ask(UnaryMethods.ReadTxn, asked, cancellationToken).ConfigureAwait(false)) with { Results = [] };
     }
 
     private static bool IsRead(TxnRequest request) => request.Success.Concat(request.Failure).All(static operation => operation.RequestCase switch

@@ -62,7 +62,7 @@ internal sealed class Watching(ICalls calls, KeyRange range, WatchOptions option
     {
         try
         {
-            var now = await calls.Range(new RangeRequest { Key = range.Key.Wrapped, KeysOnly = true }, cancellationToken).ConfigureAwait(false);
+            var now = await calls.Ask(UnaryMethods.Range, new RangeRequest { Key = range.Key.Wrapped, KeysOnly = true }, cancellationToken).ConfigureAwait(false);
             _next = now.Header.Revision + 1;
             return true;
         }
