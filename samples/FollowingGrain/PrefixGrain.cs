@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Granary.Client;
 
 namespace Granary.Samples.FollowingGrain;
@@ -6,23 +5,32 @@ namespace Granary.Samples.FollowingGrain;
 /// <summary>Has what is below a prefix of the store, and answers from memory. Its key is the prefix.</summary>
 internal interface IPrefixGrain : IGrainWithStringKey
 {
-    Task<ImmutableSortedDictionary<string, string>> All();
+    Task<Dictionary<string, string>> All();
 }
 
 internal sealed partial class PrefixGrain(IGranaryClient client, ILogger<PrefixGrain> logger) : Grain, IPrefixGrain, IDisposable
 {
     private readonly CancellationTokenSource _ending = new();
-    private ImmutableSortedDictionary<string, string> _all = ImmutableSortedDictionary<string, string>.Empty;
+    private RangeState? _all;
     private Task _following = Task.CompletedTask;
 
-    public Task<ImmutableSortedDictionary<string, string>> All() => Task.FromResult(_all);
+    public Task<Dictionary<string, string>> All() =>
+        Task.FromResult(_all!.Pairs.ToDictionary(pair => pair.Key.ToString(), pair => pair.Value.Value.ToString()));
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        var revision = await Read(cancellationToken);
-
         // It goes on between the grain's calls, in turns with them: nothing in it has to be locked.
-        _following = Follow(revision);
+        var isThere = new TaskCompletionSource();
+        _following = Follow(isThere);
+        try
+        {
+            await isThere.Task.WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            await _ending.CancelAsync();
+            throw;
+        }
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -33,41 +41,22 @@ internal sealed partial class PrefixGrain(IGranaryClient client, ILogger<PrefixG
 
     public void Dispose() => _ending.Dispose();
 
-    private async Task<long> Read(CancellationToken cancellationToken)
-    {
-        var range = await client.RangeAsync(KeyRange.Prefix(this.GetPrimaryKeyString()), cancellationToken: cancellationToken);
-        _all = range.KeyValues.ToImmutableSortedDictionary(pair => pair.Key.ToString(), pair => pair.Value.ToString());
-        return range.Revision;
-    }
-
-    private async Task Follow(long revision)
+    private async Task Follow(TaskCompletionSource isThere)
     {
         while (!_ending.IsCancellationRequested)
         {
             try
             {
-                revision = revision > 0 ? revision : await Read(_ending.Token);
-
-                // Each change once and in order, from the first behind what was read, over lost connections and servers.
-                await foreach (var update in client.WatchAsync(
-                    KeyRange.Prefix(this.GetPrimaryKeyString()), new WatchOptions { StartRevision = revision + 1 }, _ending.Token))
+                // Over lost connections, servers and history.
+                await foreach (var state in client.FollowAsync(KeyRange.Prefix(this.GetPrimaryKeyString()), _ending.Token))
                 {
-                    foreach (var change in update.Events)
-                    {
-                        _all = change.IsDeletion ? _all.Remove(change.Key.ToString()) : _all.SetItem(change.Key.ToString(), change.Value.ToString());
-                    }
-
-                    revision = update.Revision;
+                    _all = state;
+                    isThere.TrySetResult();
                 }
-            }
-            catch (CompactedException)
-            {
-                // It was away for so long that history has gone: it begins anew.
-                revision = 0;
             }
             catch (GranaryException exception)
             {
-                // It may not, or not any more.
+                // It may not read this, or not any more.
                 LogBrokenOff(logger, exception.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }

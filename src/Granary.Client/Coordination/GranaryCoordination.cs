@@ -59,7 +59,7 @@ public static class GranaryCoordination
             while (hasNext)
             {
                 // If what was to be told is compacted, it is looked up all the same.
-                hasNext = await HasNext(updates).ConfigureAwait(false);
+                hasNext = await updates.HasNext().ConfigureAwait(false);
                 var before = leader;
                 (leader, revision) = await Persistence.UntilAnswered(() => Leader(client, election, cancellationToken), cancellationToken).ConfigureAwait(false);
                 if (leader?.ModRevision != before?.ModRevision)
@@ -117,18 +117,6 @@ public static class GranaryCoordination
 
         await lease.DisposeAsync().ConfigureAwait(false);
         return null;
-    }
-
-    private static async ValueTask<bool> HasNext(IAsyncEnumerator<WatchUpdate> updates)
-    {
-        try
-        {
-            return await updates.MoveNextAsync().ConfigureAwait(false);
-        }
-        catch (CompactedException)
-        {
-            return false;
-        }
     }
 
     private static async Task<(KeyValue? Leader, long Revision)> Leader(IGranaryClient client, Bytes election, CancellationToken cancellationToken)

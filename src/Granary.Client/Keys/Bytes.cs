@@ -7,7 +7,7 @@ namespace Granary.Client;
 /// A key or a value: bytes, or text as UTF-8. It is made from <see cref="string"/>, <c>byte[]</c> and <see cref="ReadOnlyMemory{T}"/> without a word.
 /// It copies nothing: whoever made it from an array leaves that as it is.
 /// </summary>
-public readonly struct Bytes(ReadOnlyMemory<byte> memory) : IEquatable<Bytes>
+public readonly struct Bytes(ReadOnlyMemory<byte> memory) : IEquatable<Bytes>, IComparable<Bytes>
 {
     /// <summary>The bytes.</summary>
     public ReadOnlyMemory<byte> Memory => memory;
@@ -40,6 +40,18 @@ public readonly struct Bytes(ReadOnlyMemory<byte> memory) : IEquatable<Bytes>
     /// <summary>Bytes that differ, in length or in a byte.</summary>
     public static bool operator !=(Bytes left, Bytes right) => !left.Equals(right);
 
+    /// <summary>Whether one comes before the other in the order of keys.</summary>
+    public static bool operator <(Bytes left, Bytes right) => left.CompareTo(right) < 0;
+
+    /// <summary>Whether one comes before the other in the order of keys, or they are one.</summary>
+    public static bool operator <=(Bytes left, Bytes right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether one comes behind the other in the order of keys.</summary>
+    public static bool operator >(Bytes left, Bytes right) => left.CompareTo(right) > 0;
+
+    /// <summary>Whether one comes behind the other in the order of keys, or they are one.</summary>
+    public static bool operator >=(Bytes left, Bytes right) => left.CompareTo(right) >= 0;
+
     /// <summary>Text as UTF-8.</summary>
     public static Bytes FromString(string text)
     {
@@ -49,6 +61,9 @@ public readonly struct Bytes(ReadOnlyMemory<byte> memory) : IEquatable<Bytes>
 
     /// <summary>A copy of the bytes.</summary>
     public byte[] ToArray() => memory.ToArray();
+
+    /// <summary>By bytes, as keys are ordered.</summary>
+    public int CompareTo(Bytes other) => Span.SequenceCompareTo(other.Span);
 
     /// <inheritdoc/>
     public bool Equals(Bytes other) => Span.SequenceEqual(other.Span);
