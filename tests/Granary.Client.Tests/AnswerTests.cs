@@ -16,6 +16,7 @@ public sealed class AnswerTests : IAsyncLifetime
     private WebApplication _server = null!;
     private GranaryClient _client = null!;
     private Func<HttpContext, Task> _answer = null!;
+    private string _address = "";
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -28,9 +29,8 @@ public sealed class AnswerTests : IAsyncLifetime
         _server = builder.Build();
         _server.Run(context => _answer(context));
         await _server.StartAsync();
-        var options = new GranaryClientOptions { CallTimeout = TimeSpan.FromSeconds(2) };
-        options.Endpoints.Add($"http://localhost:{port}");
-        _client = new GranaryClient(options);
+        _address = $"http://localhost:{port}";
+        _client = Client(TimeSpan.FromSeconds(60));
     }
 
     public async ValueTask DisposeAsync()
@@ -118,7 +118,8 @@ public sealed class AnswerTests : IAsyncLifetime
     public async Task A_call_without_an_answer_ends_in_time_and_one_that_is_given_up_at_once()
     {
         _answer = static context => Task.Delay(Timeout.Infinite, context.RequestAborted);
-        var failed = await Assert.ThrowsAsync<GranaryException>(() => _client.PutAsync("a", "b", cancellationToken: Stop));
+        await using var hasty = Client(TimeSpan.FromSeconds(1));
+        var failed = await Assert.ThrowsAsync<GranaryException>(() => hasty.PutAsync("a", "b", cancellationToken: Stop));
         Assert.Equal((StatusCode.DeadlineExceeded, true), (failed.StatusCode, failed.MayHaveHappened));
         using var leaving = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
         var left = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _client.PutAsync("a", "b", cancellationToken: leaving.Token));
@@ -127,6 +128,13 @@ public sealed class AnswerTests : IAsyncLifetime
         _client.Dispose();
         Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<GranaryException>(() => calling)).StatusCode);
         Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<GranaryException>(() => _client.GetAsync("a", Stop))).StatusCode);
+    }
+
+    private GranaryClient Client(TimeSpan callTimeout)
+    {
+        var options = new GranaryClientOptions { CallTimeout = callTimeout };
+        options.Endpoints.Add(_address);
+        return new GranaryClient(options);
     }
 
     private static byte[] Framed(RangeResponse response)

@@ -69,7 +69,7 @@ public sealed class FailureTests(BothServers servers) : ClientTest(servers)
     public async Task A_server_that_says_nothing_is_left_for_another_one(Product product)
     {
         await using var proxy = TcpProxy.To(new Uri(Of(product).Address).Port);
-        var options = new GranaryClientOptions { CallTimeout = TimeSpan.FromSeconds(4) };
+        var options = new GranaryClientOptions { CallTimeout = TimeSpan.FromSeconds(8) };
         options.Endpoints.Add($"http://127.0.0.1:{proxy.Port}");
         options.Endpoints.Add(Of(product).Address);
         await using var client = new GranaryClient(options);

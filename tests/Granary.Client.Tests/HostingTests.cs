@@ -16,11 +16,7 @@ public sealed class HostingTests(BothServers servers) : ClientTest(servers)
         await using var server = await Server.Start(product, Stop);
         await using var services = new ServiceCollection()
             .AddLogging()
-            .AddGranaryClient(options =>
-            {
-                options.Endpoints.Add(server.Address);
-                options.CallTimeout = TimeSpan.FromSeconds(2);
-            })
+            .AddGranaryClient(options => options.Endpoints.Add(server.Address))
             .AddHealthChecks().AddGranary().Services
             .BuildServiceProvider();
         var client = services.GetRequiredService<IGranaryClient>();
