@@ -177,8 +177,8 @@ public sealed class GranaryClient : IGranaryClient, IDisposable
         catch (GranaryException exception) when (exception is { StatusCode: StatusCode.FailedPrecondition, Message: "etcdserver: lease already exists" })
         {
             asked = _time.GetTimestamp();
-            var renewed = await _calls.Ask(UnaryMethods.LeaseKeepAlive, new LeaseKeepAliveRequest { ID = request.ID }, cancellationToken).ConfigureAwait(false);
-            return renewed.TTL > 0 ? (request.ID, TimeSpan.FromSeconds(renewed.TTL), asked) : throw new LeaseLostException(request.ID);
+            var granted = await RenewLeaseAsync(request.ID, cancellationToken).ConfigureAwait(false) ?? throw new LeaseLostException(request.ID);
+            return (request.ID, granted, asked);
         }
     }
 

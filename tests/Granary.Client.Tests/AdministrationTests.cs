@@ -13,7 +13,7 @@ public sealed class AdministrationTests
     public async Task Users_may_do_what_their_roles_may(Product product)
     {
         await using var server = await Server.Start(product, Stop);
-        await using var root = new GranaryClient(Options(server, "root", "secret"));
+        await using var root = ClientTest.To(server, "root", "secret");
         var administration = root.Administration;
         Assert.False(await administration.IsAuthenticationEnabledAsync(Stop));
         await administration.AddUserAsync("root", "secret", Stop);
@@ -37,7 +37,7 @@ public sealed class AdministrationTests
             await administration.GetPermissionsAsync("config", Stop));
 
         await administration.ChangePasswordAsync("reader", "second", Stop);
-        await using var reader = new GranaryClient(Options(server, "reader", "second"));
+        await using var reader = ClientTest.To(server, "reader", "second");
         Assert.Null(await reader.GetAsync("config/color", Stop));
         await reader.PutAsync("log", "read", cancellationToken: Stop);
         await Denied(() => reader.PutAsync("config/color", "blue", cancellationToken: Stop));
@@ -103,11 +103,4 @@ public sealed class AdministrationTests
     }
 
     private static async Task Denied(Func<Task> call) => Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<GranaryException>(call)).StatusCode);
-
-    private static GranaryClientOptions Options(Server server, string user, string password)
-    {
-        var options = new GranaryClientOptions { UserName = user, Password = password };
-        options.Endpoints.Add(server.Address);
-        return options;
-    }
 }

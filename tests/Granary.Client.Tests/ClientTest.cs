@@ -13,4 +13,11 @@ public abstract class ClientTest(BothServers servers)
     protected Server Of(Product product) => servers.Of(product);
 
     protected GranaryClient To(Product product) => new(Of(product).Address);
+
+    internal static GranaryClient To(Server server, string user, string password)
+    {
+        var options = new GranaryClientOptions { UserName = user, Password = password };
+        options.Endpoints.Add(server.Address);
+        return new GranaryClient(options);
+    }
 }

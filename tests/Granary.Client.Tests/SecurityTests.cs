@@ -14,7 +14,7 @@ public sealed class SecurityTests(BothServers servers) : ClientTest(servers)
     {
         await using var server = await Server.Start(product, Stop);
         await DemandUsers(server);
-        await using var client = Client("root", "secret");
+        await using var client = To(server, "root", "secret");
         await client.PutAsync("a", "1", cancellationToken: Stop);
         await using var lease = await client.GrantLeaseAsync(TimeSpan.FromSeconds(30), Stop);
         await using var updates = client.WatchAsync("a", new WatchOptions { ReportProgress = true }, Stop).GetAsyncEnumerator(Stop);
@@ -33,11 +33,11 @@ public sealed class SecurityTests(BothServers servers) : ClientTest(servers)
         Assert.Equal("2", updates.Current.Events[0].Value.ToString());
         Assert.NotNull(await client.GetLeaseAsync(lease.Id, cancellationToken: Stop));
 
-        await using var wrong = Client("root", "wrong");
+        await using var wrong = To(server, "root", "wrong");
         var refused = await Assert.ThrowsAsync<GranaryException>(() => wrong.GetAsync("a", Stop));
         Assert.Equal("etcdserver: authentication failed, invalid user ID or password", refused.Message);
 
-        await using var other = Client("other", "other");
+        await using var other = To(server, "other", "other");
         var denied = await Assert.ThrowsAsync<GranaryException>(() => other.PutAsync("a", "3", cancellationToken: Stop));
         Assert.Equal((StatusCode.PermissionDenied, false), (denied.StatusCode, denied.MayHaveHappened));
         var unwatched = await Assert.ThrowsAsync<GranaryException>(async () =>
@@ -48,13 +48,6 @@ public sealed class SecurityTests(BothServers servers) : ClientTest(servers)
             }
         });
         Assert.Equal(StatusCode.PermissionDenied, unwatched.StatusCode);
-
-        GranaryClient Client(string user, string password)
-        {
-            var options = new GranaryClientOptions { UserName = user, Password = password };
-            options.Endpoints.Add(server.Address);
-            return new GranaryClient(options);
-        }
     }
 
     [Theory]
@@ -63,9 +56,7 @@ public sealed class SecurityTests(BothServers servers) : ClientTest(servers)
     public async Task A_password_is_no_hindrance_where_nobody_is_asked_and_counts_once_they_are(Product product)
     {
         await using var server = await Server.Start(product, Stop);
-        var options = new GranaryClientOptions { UserName = "root", Password = "secret" };
-        options.Endpoints.Add(server.Address);
-        await using var client = new GranaryClient(options);
+        await using var client = To(server, "root", "secret");
         await client.PutAsync("a", "1", cancellationToken: Stop);
         await DemandUsers(server);
         await client.PutAsync("a", "2", cancellationToken: Stop);

@@ -15,9 +15,9 @@ public sealed class OrleansClusterTests : SampleTest
         await using var second = Start(server);
         await second.Get("started", Stop);
 
-        // A name whose counter the first one carries.
+        // A name whose counter the first one carries. It alone has carried "started" since before there was another one.
         var (name, before) = ("", new Reading(0, ""));
-        var silo = await Carrier(first);
+        var silo = (await Read(first, "started")).Silo;
         for (var number = 0; before.Silo != silo; number++)
         {
             name = $"counter-{number}";
@@ -57,9 +57,6 @@ public sealed class OrleansClusterTests : SampleTest
 
     private static Sample Start(Server server) => Sample.Start(
         "OrleansCluster", server, "--silo-port", $"{LoopbackPorts.Take()}", "--gateway-port", $"{LoopbackPorts.Take()}");
-
-    // The first one alone has carried it since before there was another one.
-    private static async Task<string> Carrier(Sample sample) => (await Read(sample, "started")).Silo;
 
     private static async Task<Reading> Read(Sample sample, string counter) =>
         (await sample.Http.GetFromJsonAsync<Reading>(new Uri(counter, UriKind.Relative), Stop))!;

@@ -23,8 +23,6 @@ internal sealed class Sample : IAsyncDisposable
     /// <summary>Calls what it serves.</summary>
     public HttpClient Http { get; }
 
-    public int ProcessId => _process.Id;
-
     /// <summary>What it has said so far.</summary>
     public IReadOnlyCollection<string> Lines => _lines;
 

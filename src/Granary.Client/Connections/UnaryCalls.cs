@@ -7,8 +7,8 @@ using Grpc.Core;
 namespace Granary.Client.Connections;
 
 /// <summary>
-/// Calls with one request and one answer, straight on HTTP/2. That is what almost every call of a client is, and takes a third less time
-/// and garbage than by a library that is made for streams too.
+/// Calls with one request and one answer, straight on HTTP/2. That is what almost every call of a client is, and takes less time and garbage than by
+/// a library that is made for streams too.
 /// </summary>
 /// <param name="http">The connections of one server.</param>
 /// <param name="address">The server.</param>

@@ -38,7 +38,7 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
             {
                 var row = _keys.Row(entry.SiloAddress);
                 await client.Txn()
-                    .If(When.ModRevision(row) == Revision(etag))
+                    .If(When.ModRevision(row) == ETags.Revision(etag))
                     .Then(Op.Delete(row), Op.Delete(_keys.IsAlive(entry.SiloAddress)))
                     .CommitAsync(cancellationToken);
             }
@@ -66,7 +66,7 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
     public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) => UpdateRowAsync(entry, etag, tableVersion, CancellationToken.None);
 
     public Task<bool> UpdateRowAsync(MembershipEntry entry, string etag, TableVersion tableVersion, CancellationToken cancellationToken) =>
-        Write(entry, tableVersion, When.ModRevision(_keys.Row(entry.SiloAddress)) == Revision(etag), cancellationToken);
+        Write(entry, tableVersion, When.ModRevision(_keys.Row(entry.SiloAddress)) == ETags.Revision(etag), cancellationToken);
 
     public Task UpdateIAmAlive(MembershipEntry entry) => UpdateIAmAliveAsync(entry, CancellationToken.None);
 
@@ -78,7 +78,7 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
     private async Task<bool> Write(MembershipEntry entry, TableVersion version, Condition condition, CancellationToken cancellationToken)
     {
         var written = await client.Txn()
-            .If(When.ModRevision(_keys.Version) == Revision(version.VersionEtag), condition)
+            .If(When.ModRevision(_keys.Version) == ETags.Revision(version.VersionEtag), condition)
             .Then(
                 Op.Put(_keys.Version, version.Version.ToString(CultureInfo.InvariantCulture)),
                 Op.Put(_keys.Row(entry.SiloAddress), MembershipRow.Encode(entry)))
@@ -95,7 +95,7 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
         {
             if (pair.Key == _keys.Version)
             {
-                version = new TableVersion(int.Parse(pair.Value.ToString(), CultureInfo.InvariantCulture), ETag(pair.ModRevision));
+                version = new TableVersion(int.Parse(pair.Value.ToString(), CultureInfo.InvariantCulture), ETags.Of(pair.ModRevision));
             }
             else if (_keys.AliveOf(pair.Key) is { } silo)
             {
@@ -108,7 +108,7 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
         }
 
         var members = rows
-            .Select(row => Tuple.Create(MembershipRow.Decode(row.Silo, row.Pair.Value, alive.TryGetValue(row.Silo, out var at) ? at : null), ETag(row.Pair.ModRevision)))
+            .Select(row => Tuple.Create(MembershipRow.Decode(row.Silo, row.Pair.Value, alive.TryGetValue(row.Silo, out var at) ? at : null), ETags.Of(row.Pair.ModRevision)))
             .ToList();
         return new MembershipTableData(members, version);
     }
@@ -116,8 +116,4 @@ internal sealed class GranaryMembershipTable(IGranaryClient client, IOptions<Clu
     // That others take it for dead is a change too.
     private static DateTime LastChange(MembershipEntry entry) =>
         (entry.SuspectTimes ?? []).Select(static suspicion => suspicion.Item2).Append(entry.IAmAliveTime).Append(entry.StartTime).Max();
-
-    private static string ETag(long revision) => revision.ToString(CultureInfo.InvariantCulture);
-
-    private static long Revision(string etag) => long.Parse(etag, CultureInfo.InvariantCulture);
 }

@@ -73,33 +73,28 @@ internal sealed partial class GranaryGrainDirectory(
     private async Task<GrainAddress?> RegisterOnce(GrainAddress address, GrainAddress? previousAddress, CancellationToken cancellationToken)
     {
         var key = Key(address.GrainId);
-        var condition = When.IsMissing(key);
-        List<Operation> operations = [Op.Put(key, Entry.Encode(address)), Op.Put(OfSilo(address), default)];
+
+        // What is there, as far as is known: nothing at first.
+        GrainAddress? there = null;
+        var revision = 0L;
         while (true)
         {
-            var entered = await client.Txn().If(condition).Then([.. operations]).Else(Op.Range(key)).CommitAsync(cancellationToken);
+            List<Operation> operations = [Op.Put(key, Entry.Encode(address)), Op.Put(OfSilo(address), default)];
+            if (there is not null && OfSilo(there) != OfSilo(address))
+            {
+                operations.Add(Op.Delete(OfSilo(there)));
+            }
+
+            var entered = await client.Txn().If(When.ModRevision(key) == revision).Then([.. operations]).Else(Op.Range(key)).CommitAsync(cancellationToken);
             if (entered.HasSucceeded)
             {
                 return address;
             }
 
-            if (entered.Results[0].Range!.KeyValues is not [var pair])
-            {
-                condition = When.IsMissing(key);
-                continue;
-            }
-
-            var there = Entry.Decode(address.GrainId, pair.Value);
-            if (previousAddress is null || there.Matches(address) || !there.Matches(previousAddress))
+            (there, revision) = entered.Results[0].Range!.KeyValues is [var pair] ? (Entry.Decode(address.GrainId, pair.Value), pair.ModRevision) : (null, 0L);
+            if (there is not null && (previousAddress is null || there.Matches(address) || !there.Matches(previousAddress)))
             {
                 return there;
-            }
-
-            condition = When.ModRevision(key) == pair.ModRevision;
-            operations = [Op.Put(key, Entry.Encode(address)), Op.Put(OfSilo(address), default)];
-            if (OfSilo(there) != OfSilo(address))
-            {
-                operations.Add(Op.Delete(OfSilo(there)));
             }
         }
     }

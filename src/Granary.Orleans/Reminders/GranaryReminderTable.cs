@@ -46,7 +46,7 @@ internal sealed class GranaryReminderTable(IGranaryClient client, IOptions<Clust
     {
         var row = JsonSerializer.SerializeToUtf8Bytes(new Row(entry.StartAt, entry.Period));
         var put = await client.PutAsync(Key(entry.GrainId, entry.ReminderName), row, cancellationToken: cancellationToken);
-        return ETag(put.Revision);
+        return ETags.Of(put.Revision);
     }
 
     public Task<bool> RemoveRow(GrainId grainId, string reminderName, string eTag) => RemoveRow(grainId, reminderName, eTag, CancellationToken.None);
@@ -92,7 +92,7 @@ internal sealed class GranaryReminderTable(IGranaryClient client, IOptions<Clust
                 ReminderName = Uri.UnescapeDataString(name),
                 StartAt = row.StartAt,
                 Period = row.Period,
-                ETag = ETag(pair.ModRevision),
+                ETag = ETags.Of(pair.ModRevision),
             }
             : throw new FormatException($"The key {pair.Key} is none of a reminder.");
     }
@@ -105,8 +105,6 @@ internal sealed class GranaryReminderTable(IGranaryClient client, IOptions<Clust
     private string Behind(uint hash) => $"{_prefix}{Hash(hash)}0";
 
     private static string Hash(uint hash) => hash.ToString("x8", CultureInfo.InvariantCulture);
-
-    private static string ETag(long revision) => revision.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>What the store keeps of a reminder, as JSON that people can read.</summary>
     private sealed record Row(DateTime StartAt, TimeSpan Period);

@@ -40,7 +40,7 @@ internal sealed class GranaryGrainStorage(
             try
             {
                 var value = read.Results[1].Range!.KeyValues is [var pieces] ? await Join(Pieces.Parse(pieces.Value), read.Revision, cancellationToken) : state.Value.Memory;
-                (grainState.State, grainState.ETag, grainState.RecordExists) = (options.GrainStorageSerializer.Deserialize<T>(new BinaryData(value)), ETag(state.ModRevision), true);
+                (grainState.State, grainState.ETag, grainState.RecordExists) = (options.GrainStorageSerializer.Deserialize<T>(new BinaryData(value)), ETags.Of(state.ModRevision), true);
                 return;
             }
             catch (CompactedException)
@@ -59,7 +59,7 @@ internal sealed class GranaryGrainStorage(
         var written = value.Length <= options.PieceBytes
             ? await Replace(keys, grainState.ETag, [Op.Put(keys.State, value)], isInPieces: false, cancellationToken)
             : await WriteInPieces(keys, grainState.ETag, value, cancellationToken);
-        (grainState.ETag, grainState.RecordExists) = (ETag(written), true);
+        (grainState.ETag, grainState.RecordExists) = (ETags.Of(written), true);
     }
 
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => ClearStateAsync(stateName, grainId, grainState, CancellationToken.None);
@@ -111,14 +111,14 @@ internal sealed class GranaryGrainStorage(
 
         var replaced = await client.Txn()
             .If(
-                etag is null ? When.IsMissing(keys.State) : When.ModRevision(keys.State) == long.Parse(etag, CultureInfo.InvariantCulture),
+                etag is null ? When.IsMissing(keys.State) : When.ModRevision(keys.State) == ETags.Revision(etag),
                 When.ModRevision(keys.Pieces) == (before?.ModRevision ?? 0))
             .Then([.. operations])
             .Else(Op.Range(keys.State))
             .CommitAsync(cancellationToken);
         if (!replaced.HasSucceeded)
         {
-            var stored = replaced.Results[0].Range!.KeyValues is [var state] ? ETag(state.ModRevision) : null;
+            var stored = replaced.Results[0].Range!.KeyValues is [var state] ? ETags.Of(state.ModRevision) : null;
             throw new InconsistentStateException($"The state of {keys.State} was changed by somebody else.", stored, etag);
         }
 
@@ -145,8 +145,6 @@ internal sealed class GranaryGrainStorage(
     }
 
     private string Prefix(Pieces pieces) => $"{_prefix}pieces/{pieces.Id:N}/";
-
-    private static string ETag(long revision) => revision.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The pieces of one state: where they are, and how many bytes they come to.</summary>
     private sealed record Pieces(Guid Id, int Bytes)
