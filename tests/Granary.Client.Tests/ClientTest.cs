@@ -14,6 +14,8 @@ public abstract class ClientTest(BothServers servers)
 
     protected GranaryClient To(Product product) => new(Of(product).Address);
 
+    protected GranaryClient To(Way way) => way == Way.InCluster ? InClusterServer.Shared!.Client : To(way == Way.Etcd ? Product.Etcd : Product.Granary);
+
     internal static GranaryClient To(Server server, string user, string password)
     {
         var options = new GranaryClientOptions { UserName = user, Password = password };

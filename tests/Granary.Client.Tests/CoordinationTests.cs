@@ -4,11 +4,12 @@ namespace Granary.Client.Tests;
 public sealed class CoordinationTests(BothServers servers) : ClientTest(servers)
 {
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_lock_has_one_holder_at_a_time_and_a_fencing_revision_that_grows(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_lock_has_one_holder_at_a_time_and_a_fencing_revision_that_grows(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var holders = 0;
         var revisions = new List<long>();
         await Task.WhenAll(Enumerable.Range(0, 12).Select(async _ =>
@@ -25,11 +26,12 @@ public sealed class CoordinationTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task Who_tries_a_lock_that_is_held_waits_not_and_who_gives_up_leaves_the_queue(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task Who_tries_a_lock_that_is_held_waits_not_and_who_gives_up_leaves_the_queue(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         await using (var held = await client.TryLockAsync(Prefix, cancellationToken: Stop))
         {
             Assert.NotNull(held);
@@ -69,11 +71,12 @@ public sealed class CoordinationTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_lock_that_is_lost_says_so_and_who_waits_without_a_lease_ends(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_lock_that_is_lost_says_so_and_who_waits_without_a_lease_ends(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         await using var held = await client.LockAsync(Prefix, TimeSpan.FromSeconds(2), Stop);
         var waiting = client.LockAsync(Prefix, TimeSpan.FromSeconds(2), Stop);
         await Eventually.Holds("it waits", async () => (await Keys()).Count == 2, Generous, Stop);
@@ -89,11 +92,12 @@ public sealed class CoordinationTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task An_election_has_one_leader_and_all_see_who_it_is(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task An_election_has_one_leader_and_all_see_who_it_is(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         Assert.Null(await client.GetLeaderAsync(Prefix, Stop));
         await using var seen = client.ObserveLeaderAsync(Prefix, Stop).GetAsyncEnumerator(Stop);
         Assert.True(await seen.MoveNextAsync());

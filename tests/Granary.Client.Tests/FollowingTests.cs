@@ -6,12 +6,13 @@ namespace Granary.Client.Tests;
 public sealed class FollowingTests(BothServers servers) : ClientTest(servers)
 {
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task Each_state_is_that_of_its_revision(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task Each_state_is_that_of_its_revision(Way way)
     {
         const int Changes = 200;
-        await using var client = To(product);
+        await using var client = To(way);
         await client.PutAsync($"{Prefix}first", "0", cancellationToken: Stop);
         await client.PutAsync($"{Prefix[..^1]}0", "beside it", cancellationToken: Stop);
         var changing = Task.Run(

@@ -6,11 +6,12 @@ namespace Granary.Client.Tests;
 public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
 {
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task What_is_put_is_got_until_it_is_deleted(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task What_is_put_is_got_until_it_is_deleted(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var key = Prefix + "a";
         Assert.Null(await client.GetAsync(key, Stop));
 
@@ -31,11 +32,12 @@ public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_range_is_read_by_every_option(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_range_is_read_by_every_option(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var revisions = new List<long>();
         foreach (var (key, value) in new[] { ("a", "3"), ("b", "1"), ("c", "2"), ("b", "1") })
         {
@@ -66,11 +68,12 @@ public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task Pages_are_all_of_one_revision(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task Pages_are_all_of_one_revision(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         for (var i = 0; i < 50; i++)
         {
             await client.PutAsync($"{Prefix}{i:00}", "before", cancellationToken: Stop);
@@ -101,11 +104,12 @@ public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task What_the_server_refuses_is_told_by_its_words(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task What_the_server_refuses_is_told_by_its_words(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var empty = await Assert.ThrowsAsync<GranaryException>(() => client.PutAsync("", "value", cancellationToken: Stop));
         Assert.Equal((StatusCode.InvalidArgument, "etcdserver: key is not provided", false), (empty.StatusCode, empty.Message, empty.MayHaveHappened));
 
@@ -117,11 +121,12 @@ public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_value_larger_than_a_message_of_grpc_by_default_comes_back(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_value_larger_than_a_message_of_grpc_by_default_comes_back(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var value = new byte[1_400_000];
         Random.Shared.NextBytes(value);
         for (var i = 0; i < 5; i++)
@@ -136,11 +141,12 @@ public sealed class KeyValueTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_call_that_is_given_up_ends_as_such(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_call_that_is_given_up_ends_as_such(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         using var patience = new CancellationTokenSource();
         await patience.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetAsync(Prefix, patience.Token));

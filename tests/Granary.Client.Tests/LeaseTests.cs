@@ -8,11 +8,12 @@ public sealed class LeaseTests(BothServers servers) : ClientTest(servers)
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(2);
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_lease_is_renewed_and_ends_with_its_keys(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_lease_is_renewed_and_ends_with_its_keys(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var start = Stopwatch.GetTimestamp();
         var lease = await client.GrantLeaseAsync(Short, Stop);
         Assert.True(lease.TimeToLive >= Short);
@@ -34,11 +35,12 @@ public sealed class LeaseTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_lease_that_somebody_revokes_is_lost(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_lease_that_somebody_revokes_is_lost(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         await using var lease = await client.GrantLeaseAsync(Short, Stop);
         Assert.True(await client.RevokeLeaseAsync(lease.Id, Stop));
         await Eventually.Holds("it is lost", () => Task.FromResult(lease.Lost.IsCancellationRequested), Generous, Stop);

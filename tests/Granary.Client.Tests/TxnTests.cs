@@ -4,11 +4,12 @@ namespace Granary.Client.Tests;
 public sealed class TxnTests(BothServers servers) : ClientTest(servers)
 {
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task Every_condition_holds_when_it_is_true_and_not_otherwise(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task Every_condition_holds_when_it_is_true_and_not_otherwise(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var key = Prefix + "a";
         await using var lease = await client.GrantLeaseAsync(TimeSpan.FromSeconds(60), Stop);
         var created = (await client.PutAsync(key, "m", cancellationToken: Stop)).Revision;
@@ -35,11 +36,12 @@ public sealed class TxnTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task One_side_is_done_in_one_step_and_told_of(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task One_side_is_done_in_one_step_and_told_of(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var (a, b) = (Prefix + "a", Prefix + "b");
         await client.PutAsync(b, "old", cancellationToken: Stop);
 

@@ -6,11 +6,12 @@ namespace Granary.Client.Tests;
 public sealed class WatchTests(BothServers servers) : ClientTest(servers)
 {
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_watch_tells_what_was_and_what_comes(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_watch_tells_what_was_and_what_comes(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var first = (await client.PutAsync(Prefix + "a", "1", cancellationToken: Stop)).Revision;
         var watching = Take(client, 4, new WatchOptions { StartRevision = first, ReturnPrevious = true });
         await client.PutAsync(Prefix + "a", "2", cancellationToken: Stop);
@@ -24,11 +25,12 @@ public sealed class WatchTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_watch_without_a_start_says_when_it_has_begun(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_watch_without_a_start_says_when_it_has_begun(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var before = (await client.PutAsync(Prefix + "a", "before", cancellationToken: Stop)).Revision;
         await using var updates = client.WatchAsync(KeyRange.Prefix(Prefix), new WatchOptions { ReportProgress = true }, Stop).GetAsyncEnumerator(Stop);
         Assert.True(await updates.MoveNextAsync());
@@ -41,11 +43,12 @@ public sealed class WatchTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task Kinds_that_are_not_asked_for_are_left_out(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task Kinds_that_are_not_asked_for_are_left_out(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         var start = (await client.PutAsync(Prefix + "a", "1", cancellationToken: Stop)).Revision;
         await client.DeleteAsync(Prefix + "a", cancellationToken: Stop);
         await client.PutAsync(Prefix + "b", "2", cancellationToken: Stop);
@@ -56,11 +59,12 @@ public sealed class WatchTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_revision_that_comes_in_fragments_is_told_whole(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_revision_that_comes_in_fragments_is_told_whole(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         for (var i = 0; i < 20; i++)
         {
             await client.PutAsync($"{Prefix}{i:00}", new byte[400_000], cancellationToken: Stop);
@@ -92,11 +96,12 @@ public sealed class WatchTests(BothServers servers) : ClientTest(servers)
     }
 
     [Theory]
-    [InlineData(Product.Etcd)]
-    [InlineData(Product.Granary)]
-    public async Task A_watch_that_is_given_up_ends_as_such(Product product)
+    [InlineData(Way.Etcd)]
+    [InlineData(Way.Granary)]
+    [InlineData(Way.InCluster)]
+    public async Task A_watch_that_is_given_up_ends_as_such(Way way)
     {
-        await using var client = To(product);
+        await using var client = To(way);
         using var patience = new CancellationTokenSource();
         await using var updates = client.WatchAsync(Prefix, new WatchOptions { ReportProgress = true }, patience.Token).GetAsyncEnumerator(Stop);
         Assert.True(await updates.MoveNextAsync());

@@ -38,7 +38,7 @@ internal sealed class UnaryCalls(HttpMessageInvoker http, Uri address) : IDispos
         ending.CancelAfter(timeout);
         try
         {
-            using var message = Message(method.Name, request, headers, timeout);
+            using var message = Message(method.Path, request, headers, timeout);
             using var response = await http.SendAsync(message, ending.Token).ConfigureAwait(false);
             if (!UnaryStatus.IsGrpc(response))
             {
@@ -73,9 +73,9 @@ internal sealed class UnaryCalls(HttpMessageInvoker http, Uri address) : IDispos
         http.Dispose();
     }
 
-    private HttpRequestMessage Message(string method, IMessage request, Metadata headers, TimeSpan timeout)
+    private HttpRequestMessage Message(string path, IMessage request, Metadata headers, TimeSpan timeout)
     {
-        var message = new HttpRequestMessage(HttpMethod.Post, _uris.GetOrAdd(method, static (method, address) => new Uri(address, "/etcdserverpb." + method), address))
+        var message = new HttpRequestMessage(HttpMethod.Post, _uris.GetOrAdd(path, static (path, address) => new Uri(address, path), address))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,

@@ -9,7 +9,11 @@ namespace Granary.Client.Connections;
 /// <param name="Answers">Reads an answer.</param>
 internal sealed record UnaryMethod<TRequest, TResponse>(string Name, CallKind Kind, MessageParser<TResponse> Answers)
     where TRequest : IMessage
-    where TResponse : IMessage<TResponse>;
+    where TResponse : IMessage<TResponse>
+{
+    /// <summary>Its path on the wire.</summary>
+    public string Path { get; } = "/etcdserverpb." + Name;
+}
 
 /// <summary>The methods that the client calls.</summary>
 internal static class UnaryMethods

@@ -10,13 +10,16 @@ internal static class CommandLine
 {
     private const int UsageExitCode = 2;
 
-    public static async Task<int> Run(string[] args)
+    /// <param name="args">What the program was called with.</param>
+    /// <param name="configureSilo">Adds to a server's silo what others have in this process.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> Run(string[] args, Action<ISiloBuilder>? configureSilo = null)
     {
         var root = new RootCommand("Granary: a strongly consistent key-value store that speaks the etcd v3 API. Without a command it serves.");
         var serve = new Command("serve", "Run a server (the default).");
         foreach (var command in (Command[])[root, serve])
         {
-            AddServe(command);
+            AddServe(command, configureSilo);
         }
 
         root.Subcommands.Add(serve);
@@ -56,7 +59,7 @@ internal static class CommandLine
             new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, termination.Requested);
     }
 
-    private static void AddServe(Command command)
+    private static void AddServe(Command command, Action<ISiloBuilder>? configureSilo)
     {
         var configFile = new Option<string>("--config-file")
         {
@@ -87,7 +90,7 @@ internal static class CommandLine
                 }
             }
 
-            return Serve(given, parsed.GetValue(configFile), StandardErrorOf(parsed), cancellationToken);
+            return Serve(given, parsed.GetValue(configFile), StandardErrorOf(parsed), configureSilo, cancellationToken);
         });
     }
 
@@ -105,13 +108,13 @@ internal static class CommandLine
     }
 
     private static async Task<int> Serve(
-        Dictionary<string, string> flags, string? configFile, StandardError standardError, CancellationToken cancellationToken)
+        Dictionary<string, string> flags, string? configFile, StandardError standardError, Action<ISiloBuilder>? configureSilo, CancellationToken cancellationToken)
     {
         standardError.ReportCrashes();
         try
         {
             var options = Settings.Read(flags, configFile, Environment.GetEnvironmentVariables(), standardError.Warn);
-            await GranaryServer.Run(options, cancellationToken);
+            await GranaryServer.Run(options, cancellationToken, configureSilo);
             return 0;
         }
         catch (SettingsException exception)

@@ -68,6 +68,19 @@ internal static class Settings
         }
     }
 
+    /// <summary>Refuses what no flag is named.</summary>
+    /// <exception cref="SettingsException">One of them is none.</exception>
+    public static void CheckNames(IEnumerable<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (!Flags.Effective.Any(flag => flag.Name == name))
+            {
+                throw new SettingsException($"'{name}' is not a setting: granary --help lists the flags, whose names are those without the dashes");
+            }
+        }
+    }
+
     private static string? NamedIn(IDictionary environment, string variable) => environment[variable] as string is { Length: > 0 } value ? value : null;
 
     private static List<Setting> FromFlagsAndEnvironment(

@@ -1,5 +1,6 @@
 using Granary.Grains.KeyRanges;
 using Granary.Server.Gateway;
+using Granary.Server.InCluster;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -25,13 +26,19 @@ internal sealed class LargeAnswers(RequestDelegate next)
 
     /// <summary>The share of a call whose answer may be large.</summary>
     public static AnswerShare Share(AnswerBudget budget, ServerCallContext call) =>
-        call.GetHttpContext().Features.Get<IHttpResponseBodyFeature>() is InnerResponse ? new(budget, CopiesForJson) : new(budget);
+        call is not InClusterCall && call.GetHttpContext().Features.Get<IHttpResponseBodyFeature>() is InnerResponse ? new(budget, CopiesForJson) : new(budget);
 
     /// <summary>Has a call hold its share, if it took one, until its answer, which is yet to be written, is with the client.</summary>
     public static void Hold(ServerCallContext call, AnswerShare? share)
     {
         if (share is null || !share.IsTaken)
         {
+            return;
+        }
+
+        if (call is InClusterCall direct)
+        {
+            direct.HoldUntilEnd(share);
             return;
         }
 

@@ -1,3 +1,4 @@
+using Granary.Server.InCluster;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
@@ -27,7 +28,15 @@ internal sealed class LastingCalls(TimeProvider time) : IDisposable
         Interlocked.Increment(ref _count);
 
         // Not when the service is done with it, but when the client has been told.
-        context.GetHttpContext().Response.OnCompleted(static state => ((LastingCalls)state).End(), this);
+        if (context is InClusterCall direct)
+        {
+            direct.HoldUntilEnd(new Ending(this));
+        }
+        else
+        {
+            context.GetHttpContext().Response.OnCompleted(static state => ((LastingCalls)state).End(), this);
+        }
+
         return CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _stopping.Token);
     }
 
@@ -52,5 +61,10 @@ internal sealed class LastingCalls(TimeProvider time) : IDisposable
         }
 
         return Task.CompletedTask;
+    }
+
+    private sealed class Ending(LastingCalls calls) : IDisposable
+    {
+        public void Dispose() => _ = calls.End();
     }
 }

@@ -16,9 +16,12 @@ internal sealed class LearnerCalls(RequestDelegate next, ILeadership leadership)
         $"/{Grpc.Health.V1.Health.Descriptor.FullName}/{nameof(Grpc.Health.V1.Health.HealthBase.Check)}",
         $"/{Grpc.Health.V1.Health.Descriptor.FullName}/{nameof(Grpc.Health.V1.Health.HealthBase.Watch)}");
 
+    /// <summary>Whether a learner answers a method, by its path.</summary>
+    public static bool Answers(string path) => Answered.Contains(path);
+
     public Task Invoke(HttpContext context)
     {
-        if (!leadership.IsLearner || Answered.Contains(context.Request.Path.Value!))
+        if (!leadership.IsLearner || Answers(context.Request.Path.Value!))
         {
             return next(context);
         }

@@ -39,9 +39,9 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     /// <summary>Runs until the process is told to stop, and finishes what is in flight.</summary>
     /// <exception cref="SettingsException">The server cannot start.</exception>
     /// <exception cref="ServerFailedException">It could write no more, and has stopped.</exception>
-    public static async Task Run(ServerOptions options, CancellationToken cancellationToken)
+    public static async Task Run(ServerOptions options, CancellationToken cancellationToken, Action<ISiloBuilder>? configureSilo = null)
     {
-        await using var server = await Start(options, cancellationToken);
+        await using var server = await Start(options, cancellationToken, configureSilo);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, server._app.Lifetime.ApplicationStopping);
         var silo = server.Services.GetRequiredService<SiloFailure>();
         await ((Task)Task.WhenAny(server._storage.Log.Failed, silo.Failed)).WaitAsync(stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -53,8 +53,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     }
 
     /// <summary>Starts a server; it serves when this returns, and until it is disposed.</summary>
+    /// <param name="options">What it is like.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="configureSilo">Adds what others have in this process.</param>
     /// <exception cref="SettingsException">The server cannot start.</exception>
-    public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken)
+    public static async Task<GranaryServer> Start(ServerOptions options, CancellationToken cancellationToken, Action<ISiloBuilder>? configureSilo = null)
     {
         if (options.Engine == Engine.Postgres)
         {
@@ -79,6 +82,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
 
         builder.Services.AddGranaryStorage(storage.Replica, storage.Log);
         builder.Services.AddSingleton(storage.TemporarySpace);
+        WebApplication app;
         try
         {
             if (options.AuditLog is { } audit)
@@ -105,6 +109,14 @@ internal sealed partial class GranaryServer : IAsyncDisposable
                 var name = PostgresStart.ClusterName(database, loggers.CreateLogger<SharedLog>(), cancellationToken);
                 builder.Services.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (name, "granary"));
             }
+
+            if (configureSilo is not null)
+            {
+                // Last, so that services of others find everything at work when they start.
+                builder.UseOrleans(configureSilo);
+            }
+
+            app = WebComposition.Assemble(builder);
         }
         catch
         {
@@ -113,7 +125,7 @@ internal sealed partial class GranaryServer : IAsyncDisposable
             throw;
         }
 
-        var server = new GranaryServer(loggers, storage, WebComposition.Assemble(builder));
+        var server = new GranaryServer(loggers, storage, app);
         try
         {
             await server._app.StartAsync(cancellationToken);

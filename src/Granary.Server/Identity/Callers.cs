@@ -1,12 +1,16 @@
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
+using Granary.Server.InCluster;
 using Granary.Server.Tls;
 using Granary.Storage.Replicas;
 using Grpc.Core;
 
 namespace Granary.Server.Identity;
 
-/// <summary>Knows on whose behalf a call is made: by the token in its headers, else by the certificate of its connection.</summary>
+/// <summary>
+/// Knows on whose behalf a call is made: by the token in its headers, else by the certificate of its connection. A call from within the process says it
+/// itself.
+/// </summary>
 internal sealed class Callers(Replica replica, ITokens tokens)
 {
     private const string TokenHeader = "token";
@@ -22,17 +26,22 @@ internal sealed class Callers(Replica replica, ITokens tokens)
             return Caller.Nobody;
         }
 
+        if (context is InClusterCall direct)
+        {
+            return direct.Caller;
+        }
+
         var http = context.GetHttpContext();
         return TokenOf(http.Request.Headers) is { } token ? tokens.Find(auth, token) ?? throw new EtcdException(EtcdError.InvalidAuthToken)
             : http.Features.Get<CertificateUser>()?.Name is { Length: > 0 } name ? Caller.Of(name)
             : Caller.Nobody;
     }
 
-    /// <summary>Whether it is a user's call; where authentication is off everybody's is.</summary>
+    /// <summary>Whether it is a user's call, or the server's own; where authentication is off everybody's is.</summary>
     public bool IsUser(ServerCallContext context)
     {
         var auth = replica.State.Auth;
-        return !auth.IsEnabled || (NameOf(context) is { } name && auth.Users.ContainsKey(name));
+        return !auth.IsEnabled || context is InClusterCall { Caller.IsServer: true } || (NameOf(context) is { } name && auth.Users.ContainsKey(name));
     }
 
     /// <summary>The name of the user whose call it is, as far as that is known; null for nobody.</summary>

@@ -1,0 +1,6 @@
+namespace Granary.Server.Tests;
+
+internal interface ICounterGrain : IGrainWithStringKey
+{
+    Task<long> Next();
+}

@@ -1,0 +1,6 @@
+namespace Granary.Streams.Tests;
+
+internal interface ISiloAuditGrain : IGrainWithStringKey
+{
+    Task<List<string>> Notes();
+}
