@@ -25,6 +25,7 @@ internal static class BenchCommand
         CompareCommand.CreateCluster(),
         CompareCommand.CreateLateness(),
         CompareCommand.CreateClient(),
+        CompareCommand.CreateInCluster(),
         MicroCommand.Create(),
     };
 

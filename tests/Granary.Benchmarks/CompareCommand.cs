@@ -97,6 +97,13 @@ internal static class CompareCommand
         });
     }
 
+    public static Command CreateInCluster()
+    {
+        var rounds = RoundsOption();
+        return Create("in-cluster", "The client of a server's own process beside one by gRPC over loopback.", [rounds], (parsed, quick, cancellationToken) =>
+            new InClusterComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
     public static Command CreateLateness()
     {
         var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };

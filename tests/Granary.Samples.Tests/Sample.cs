@@ -31,9 +31,17 @@ internal sealed class Sample : IAsyncDisposable
     /// <param name="arguments">What else it is told.</param>
     public static Sample Start(string name, Server server, params string[] arguments)
     {
-        var program = Path.Combine(Metadata("Samples"), name, Metadata("Output"), $"{name}.dll");
         var address = $"http://127.0.0.1:{LoopbackPorts.Take()}";
-        return new Sample(Tool.Start("dotnet", [program, "--granary", server.Address, "--urls", address, .. arguments]), new Uri(address));
+        return Run(name, address, ["--granary", server.Address, "--urls", address, .. arguments]);
+    }
+
+    /// <param name="name">Which.</param>
+    /// <param name="address">Where it serves.</param>
+    /// <param name="arguments">All that it is told.</param>
+    public static Sample Run(string name, string address, params string[] arguments)
+    {
+        var program = Path.Combine(Metadata("Samples"), name, Metadata("Output"), $"{name}.dll");
+        return new Sample(Tool.Start("dotnet", [program, .. arguments]), new Uri(address));
     }
 
     /// <summary>What it answers at last: it may be starting yet.</summary>

@@ -12,6 +12,7 @@ internal sealed class InClusterCall(string method, Caller caller, DateTime deadl
     private static readonly Metadata Headers = new() { { "hasleader", "true" } };
 
     private List<IDisposable>? _held;
+    private Metadata? _trailers;
 
     /// <summary>On whose behalf it is made.</summary>
     public Caller Caller => caller;
@@ -28,7 +29,7 @@ internal sealed class InClusterCall(string method, Caller caller, DateTime deadl
 
     protected override CancellationToken CancellationTokenCore => cancellationToken;
 
-    protected override Metadata ResponseTrailersCore { get; } = [];
+    protected override Metadata ResponseTrailersCore => _trailers ??= [];
 
     protected override Status StatusCore { get; set; }
 
