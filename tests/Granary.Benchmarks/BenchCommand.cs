@@ -26,6 +26,7 @@ internal static class BenchCommand
         CompareCommand.CreateLateness(),
         CompareCommand.CreateClient(),
         CompareCommand.CreateInCluster(),
+        CompareCommand.CreateOrleans(),
         MicroCommand.Create(),
     };
 

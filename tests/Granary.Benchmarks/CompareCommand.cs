@@ -104,6 +104,13 @@ internal static class CompareCommand
             new InClusterComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
     }
 
+    public static Command CreateOrleans()
+    {
+        var rounds = RoundsOption();
+        return Create("orleans", "Granary.Orleans beside Orleans' providers for Redis, each of which flushes what it acknowledges.", [rounds], (parsed, quick, cancellationToken) =>
+            new OrleansComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+    }
+
     public static Command CreateLateness()
     {
         var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };

@@ -14,7 +14,7 @@ internal sealed class ClientLoad(CompareOptions options)
 
     public static readonly byte[] Value = new byte[256];
 
-    /// <summary>So many callers, each with one call after the other.</summary>
+    /// <summary>So many callers, each with one call after the other, on keys of its own.</summary>
     public async Task<Rate> Measure(int callers, Func<string, Task> call, CancellationToken cancellationToken)
     {
         using var ending = new CancellationTokenSource();
@@ -25,7 +25,7 @@ internal sealed class ClientLoad(CompareOptions options)
                 var random = new Random(caller);
                 while (!ending.IsCancellationRequested)
                 {
-                    await call(Key(random.Next(Keys)));
+                    await call(Key((random.Next(Keys / callers) * callers) + caller));
                     Interlocked.Increment(ref done);
                 }
             },
