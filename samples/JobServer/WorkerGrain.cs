@@ -1,5 +1,5 @@
 using Granary.Client;
-using Granary.Streams;
+using Granary.Orleans;
 
 namespace Granary.Samples.JobServer;
 
@@ -19,31 +19,25 @@ internal sealed class WorkerGrain(IGranaryClient client) : Grain, IWorkerGrain
         var jobs = this.GetPrimaryKeyString();
         var waiting = await client.RangeAsync(KeyRange.Prefix(jobs), cancellationToken: cancellationToken);
 
-        // What waits, and then whatever comes: nothing falls in between.
-        await this.GetGranaryStream(jobs).SubscribeAsync(
-            async commit =>
+        // What waits, and then whatever comes: nothing falls in between. When the stream ends, the grain does, and begins anew.
+        this.GetGranaryStream(jobs).Subscribe(
+            async update =>
             {
-                foreach (var change in commit.Events.Where(change => change.Type == Protos.Event.Types.EventType.Put))
+                foreach (var change in update.Events.Where(static change => !change.IsDeletion))
                 {
-                    await Do(change.Kv.Key.ToStringUtf8(), change.Kv.Value.ToStringUtf8(), change.Kv.ModRevision);
+                    await Do(change.KeyValue);
                 }
             },
-            fromRevision: waiting.Revision + 1,
-            onError: missed =>
-            {
-                // It begins anew with what waits then.
-                DeactivateOnIdle();
-                return Task.CompletedTask;
-            });
+            fromRevision: waiting.Revision + 1);
         foreach (var job in waiting.KeyValues)
         {
-            await Do(job.Key.ToString(), job.Value.ToString(), job.ModRevision);
+            await Do(job);
         }
     }
 
     // Once, whoever else is at work, and however often this is told of the job.
-    private Task<TxnResult> Do(string key, string what, long revision) => client.Txn()
-        .If(When.ModRevision(key) == revision)
-        .Then(Op.Delete(key), Op.Put("done/" + key[this.GetPrimaryKeyString().Length..], what.ToUpperInvariant()))
+    private Task<TxnResult> Do(KeyValue job) => client.Txn()
+        .If(When.ModRevision(job.Key) == job.ModRevision)
+        .Then(Op.Delete(job.Key), Op.Put("done/" + job.Key.ToString()[this.GetPrimaryKeyString().Length..], job.Value.ToString().ToUpperInvariant()))
         .CommitAsync();
 }

@@ -18,6 +18,12 @@ public sealed class GranaryHost : IAsyncDisposable
     public IServiceProvider Services => _server.Services;
 
     /// <summary>
+    /// Completes with the reason when the server can write no more, or when other servers that share its log have declared its silo dead: dispose of it then, and
+    /// end the program, so that it is started anew. <see cref="RunAsync"/> does so by itself.
+    /// </summary>
+    public Task<string> Failed => _server.Failed;
+
+    /// <summary>
     /// The command <c>granary</c> with your grains: it reads flags, environment and configuration file as that does, serves until the process is told to
     /// stop, and finishes what is in flight.
     /// </summary>
@@ -48,6 +54,12 @@ public sealed class GranaryHost : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(configureSilo);
+        if (ProcessLimits.Shortage() is { } shortage)
+        {
+            throw new InvalidOperationException(shortage);
+        }
+
+        NativeHeap.Share();
         try
         {
             Settings.CheckNames(settings.Keys);

@@ -17,8 +17,7 @@ public static class CommitStream
     /// <summary>The namespace of the streams for watches.</summary>
     public const string WatchNamespace = "granary-watches";
 
-    /// <summary>The namespace of the streams for any grain.</summary>
-    public const string Namespace = "commits";
+    private const string Namespace = "commits";
 
     /// <summary>The stream of one silo. A token of one silo's stream is good for every other's.</summary>
     public static StreamId Of(SiloAddress silo) => StreamId.Create(Namespace, silo.ToParsableString());

@@ -20,7 +20,6 @@ public static class GranaryStreamsExtensions
     {
         silo.AddMemoryGrainStorage("PubSubStore");
         silo.Services.AddSingleton<WatchDemand>();
-        silo.AddStreamFilter<PrefixFilter>(CommitStream.ProviderName);
         AddProvider(silo, CommitStream.ProviderName, CommitStream.Of, static _ => Task.CompletedTask, StreamPubSubType.ExplicitGrainBasedAndImplicit);
         AddProvider(silo, CommitStream.WatchProviderName, CommitStream.WatchesOf, static services => services.GetRequiredService<WatchDemand>().Begun, StreamPubSubType.ImplicitOnly);
         return silo;

@@ -32,13 +32,13 @@ public sealed class PackageTests : IDisposable
     [Fact]
     public async Task The_example_of_the_server_is_one_with_a_grain_of_its_own()
     {
-        foreach (var project in (string[])["protos", "src/Granary.Client", "src/Granary.Mvcc", "src/Granary.Storage", "src/Granary.Log", "src/Granary.Streams",
+        foreach (var project in (string[])["protos", "src/Granary.Client", "src/Granary.Orleans", "src/Granary.Mvcc", "src/Granary.Storage", "src/Granary.Log", "src/Granary.Streams",
             "grains/Granary.Grains.Abstractions", "grains/Granary.Grains", "src/Granary.Server"])
         {
             await Pack(project);
         }
 
-        await Build("src/Granary.Server", "Granary.Server");
+        await Build("src/Granary.Server", "Granary.Server", "Granary.Orleans");
         var address = $"http://127.0.0.1:{LoopbackPorts.Take()}";
         using var example = Tool.Start(
             "dotnet",
@@ -46,7 +46,7 @@ public sealed class PackageTests : IDisposable
         try
         {
             await using var client = new GranaryClient(address);
-            await client.PutAsync("names/1", "ann", cancellationToken: Stop);
+            await client.PutAsync("names/ann", "", cancellationToken: Stop);
             await Eventually.Holds(
                 "she is greeted",
                 async () => (await client.GetAsync("greetings/ann", Stop))?.Value.ToString() == "Hello ann!",
@@ -70,7 +70,7 @@ public sealed class PackageTests : IDisposable
         "pack", Path.Combine(Repository.Root, project), "-c", "Release", "--no-build", "-o", "feed", $"-p:Version={Version}", "-p:PackAsTool=false");
 
     /// <summary>Makes a program of the first example in a package's README.</summary>
-    private async Task Build(string project, string package)
+    private async Task Build(string project, params string[] packages)
     {
         // The package goes to a folder of its own: in the common one another version of it would be kept.
         await Write("nuget.config", $"""
@@ -90,7 +90,7 @@ public sealed class PackageTests : IDisposable
                 <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
                 <NuGetAudit>false</NuGetAudit>
               </PropertyGroup>
-              <ItemGroup><PackageReference Include="{package}" Version="{Version}" /></ItemGroup>
+              <ItemGroup>{string.Concat(packages.Select(static package => $"""<PackageReference Include="{package}" Version="{Version}" />"""))}</ItemGroup>
             </Project>
             """);
         var readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, project, "README.md"), Stop);

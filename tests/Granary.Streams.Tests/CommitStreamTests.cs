@@ -1,13 +1,52 @@
+using Google.Protobuf;
+using Granary.Grains.Hosting;
+using Granary.Model;
+using Granary.Mvcc.Evaluation;
+using Granary.Protos;
 using Granary.Storage.Replicas;
+using Granary.Storage.Stores.Memory;
 using Granary.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Streams;
+using Orleans.TestingHost;
 
 namespace Granary.Streams.Tests;
 
 /// <summary>Any grain follows the keyspace by the ordinary streams of Orleans, from any revision that is not compacted.</summary>
-public sealed class CommitStreamTests : StreamTest
+public sealed class CommitStreamTests : IAsyncLifetime
 {
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    // A feed of next to nothing: whoever comes late reads from the store.
+    private readonly Replica _replica = new(new MemoryStore(), feedBytes: 4096);
+    private readonly AppliedLog _log;
+    private InProcessTestCluster? _cluster;
+
+    public CommitStreamTests() => _log = new AppliedLog(_replica);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private IGrainFactory Grains => _cluster!.Client;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = new InProcessTestClusterBuilder(1);
+        builder.ConfigureClient(client => client.Services.AddGranarySerialization());
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddSingleton(_replica).AddGranarySerialization();
+            silo.AddGranaryStreams();
+        });
+        _cluster = builder.Build();
+        await _cluster.DeployAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster!.DisposeAsync();
+        _replica.Dispose();
+    }
+
     [Fact]
     public async Task A_grain_that_was_deactivated_resumes_at_its_token_and_misses_nothing()
     {
@@ -37,7 +76,7 @@ public sealed class CommitStreamTests : StreamTest
             Put($"k{i}");
         }
 
-        Assert.Null(Replica.Feed.Read(500, 1));
+        Assert.Null(_replica.Feed.Read(500, 1));
         var early = Grains.GetGrain<IAuditGrain>("early");
         var late = Grains.GetGrain<IAuditGrain>("late");
         await early.Follow(2);
@@ -58,14 +97,14 @@ public sealed class CommitStreamTests : StreamTest
             Put("k");
         }
 
-        Log.Apply(new CompactionRecord(50));
-        var cache = new CommitCache(Replica);
-        var stream = CommitStream.Of(Cluster.Silos[0].SiloAddress);
+        _log.Apply(new CompactionRecord(50));
+        var cache = new CommitCache(_replica);
+        var stream = CommitStream.Of(_cluster!.Silos[0].SiloAddress);
         Assert.Throws<QueueCacheMissException>(() => cache.GetCacheCursor(stream, new RevisionToken(49)));
-        Assert.Null(CommitReader.Read(Replica, 49));
+        Assert.Null(CommitReader.Read(_replica, 49));
         using var cursor = cache.GetCacheCursor(stream, new RevisionToken(50));
         Assert.True(cache.IsFollowed);
-        Assert.Equal([50L, 51L], CommitReader.Read(Replica, 50)!.Take(2).Select(commit => commit.Revision));
+        Assert.Equal([50L, 51L], CommitReader.Read(_replica, 50)!.Take(2).Select(commit => commit.Revision));
     }
 
     [Fact]
@@ -79,7 +118,7 @@ public sealed class CommitStreamTests : StreamTest
         var another = Grains.GetGrain<IAuditGrain>("another");
         await another.Follow(2);
         await Noted(another, 100);
-        Log.Apply(new CompactionRecord(50));
+        _log.Apply(new CompactionRecord(50));
         var audit = Grains.GetGrain<IAuditGrain>("a");
         await audit.Follow(49);
         Put("k");
@@ -101,8 +140,8 @@ public sealed class CommitStreamTests : StreamTest
     {
         Put("before");
         var received = new List<long>();
-        var stream = Cluster.Silos[0].ServiceProvider.GetRequiredService<IClusterClient>()
-            .GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(Cluster.Silos[0].SiloAddress));
+        var stream = _cluster!.Silos[0].ServiceProvider.GetRequiredService<IClusterClient>()
+            .GetStreamProvider(CommitStream.ProviderName).GetStream<Commit>(CommitStream.Of(_cluster.Silos[0].SiloAddress));
         var subscription = await stream.SubscribeAsync((commit, _) =>
         {
             lock (received)
@@ -134,4 +173,12 @@ public sealed class CommitStreamTests : StreamTest
 
     private static Task Noted(IAuditGrain audit, int count) =>
         Eventually.Holds($"{count} changes are noted", async () => (await audit.Notes()).Count >= count, Generous, Stop);
+
+    private void Put(string key)
+    {
+        using var view = _replica.View();
+        var evaluation = new BatchEvaluation(view);
+        evaluation.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key) });
+        _log.Apply(evaluation);
+    }
 }

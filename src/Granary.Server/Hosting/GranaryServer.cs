@@ -23,15 +23,20 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     private readonly Storage _storage;
     private readonly WebApplication _app;
     private bool _hasStarted;
+    private bool _isDisposed;
 
     private GranaryServer(ILoggerFactory loggers, Storage storage, WebApplication app)
     {
         _loggers = loggers;
         _storage = storage;
         _app = app;
+        Failed = WhenFailed(app.Services.GetRequiredService<SiloFailure>());
     }
 
     public IServiceProvider Services => _app.Services;
+
+    /// <summary>Completes with the reason when it can write no more, or when others have declared its silo dead.</summary>
+    public Task<string> Failed { get; }
 
     // So long a server that can write no more says so to those who ask for its health, before it ends.
     private static readonly TimeSpan FailureNotice = TimeSpan.FromSeconds(2);
@@ -43,12 +48,11 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     {
         await using var server = await Start(options, cancellationToken, configureSilo);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, server._app.Lifetime.ApplicationStopping);
-        var silo = server.Services.GetRequiredService<SiloFailure>();
-        await ((Task)Task.WhenAny(server._storage.Log.Failed, silo.Failed)).WaitAsync(stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if ((server._storage.Log.Failure ?? (silo.Failed.IsCompleted ? await silo.Failed : null)) is { } failure)
+        await ((Task)server.Failed).WaitAsync(stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (server.Failed.IsCompleted)
         {
             await Task.Delay(FailureNotice, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            throw new ServerFailedException(failure);
+            throw new ServerFailedException(await server.Failed);
         }
     }
 
@@ -161,18 +165,37 @@ internal sealed partial class GranaryServer : IAsyncDisposable
     /// <summary>Stops accepting, finishes what is in flight for as long as the shutdown may take, then closes the storage.</summary>
     public async ValueTask DisposeAsync()
     {
-        using var tooLate = new CancellationTokenSource(ShutdownTimeout);
-        await Services.GetRequiredService<LastingCalls>().EndAll();
-        await _app.StopAsync(tooLate.Token);
-        await _app.DisposeAsync();
-        var failed = _storage.Log.Failure is not null;
-        _storage.Dispose();
-        if (_hasStarted && !failed)
+        if (_isDisposed)
         {
-            Log.Stopped(_loggers.CreateLogger("Granary"));
+            return;
         }
 
-        _loggers.Dispose();
+        _isDisposed = true;
+        using var tooLate = new CancellationTokenSource(ShutdownTimeout);
+        try
+        {
+            await Services.GetRequiredService<LastingCalls>().EndAll();
+            await _app.StopAsync(tooLate.Token);
+        }
+        finally
+        {
+            // Whatever a service of the program's has thrown.
+            await _app.DisposeAsync();
+            var failed = _storage.Log.Failure is not null;
+            _storage.Dispose();
+            if (_hasStarted && !failed)
+            {
+                Log.Stopped(_loggers.CreateLogger("Granary"));
+            }
+
+            _loggers.Dispose();
+        }
+    }
+
+    private async Task<string> WhenFailed(SiloFailure silo)
+    {
+        await Task.WhenAny(_storage.Log.Failed, silo.Failed);
+        return _storage.Log.Failure ?? await silo.Failed;
     }
 
     private static bool UsesTls(ServerOptions options) => options.AllListenUrls.Any(static url => url.IsSecure);

@@ -6,6 +6,7 @@ using Granary.Client.Connections;
 using Granary.Mvcc.Auth;
 using Granary.Protos;
 using Grpc.Core;
+using Orleans.Runtime;
 
 namespace Granary.Server.InCluster;
 
@@ -51,7 +52,10 @@ internal sealed class InClusterCalls : ICalls
             request = Copy(request);
         }
 
+        // Not for the server, nor for others: what the caller's request has with it, stays with it.
+        RequestContext.Clear();
         var rest = FirstRest;
+        var mayBeDone = false;
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -64,6 +68,7 @@ internal sealed class InClusterCalls : ICalls
             catch (RpcException exception)
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                mayBeDone |= Failures.LeavesOpen(exception);
                 if (exception.StatusCode == StatusCode.Unavailable && method.Kind != CallKind.Write && !_methods.AreEnding && _time.GetElapsedTime(start) + rest < timeout)
                 {
                     await Task.Delay(rest, _time, cancellationToken).ConfigureAwait(false);
@@ -77,13 +82,14 @@ internal sealed class InClusterCalls : ICalls
                     : exception;
                 activity?.SetStatus(ActivityStatusCode.Error, told.Status.Detail);
                 Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, told.StatusCode);
-                throw Failures.Exception(told, mayHaveHappened: method.Kind != CallKind.Read && Failures.LeavesOpen(told));
+                throw Failures.Exception(told, mayHaveHappened: method.Kind != CallKind.Read && (mayBeDone || Failures.LeavesOpen(told)));
             }
         }
     }
 
+    // The hub keeps the keys, whose arrays are the caller's.
     public IAsyncEnumerable<WatchResponse> Watch(WatchCreateRequest request, CancellationToken cancellationToken) => Stream<WatchResponse>(
-        WatchMethod, (answers, call) => _methods.Watch(request, answers, call), static response => response, cancellationToken);
+        WatchMethod, (answers, call) => _methods.Watch(Copy(request), answers, call), static response => response, cancellationToken);
 
     // Of a blob the service uses the memory again.
     public IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, CancellationToken cancellationToken) => Stream<SnapshotResponse>(
@@ -91,7 +97,7 @@ internal sealed class InClusterCalls : ICalls
 
     public void Dispose()
     {
-        // It has nothing of its own: calls end with the server.
+        // It has nothing of its own: calls end with the server, and are refused when that is gone.
     }
 
     private async IAsyncEnumerable<T> Stream<T>(
@@ -101,11 +107,12 @@ internal sealed class InClusterCalls : ICalls
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var call = new InClusterCall(method, _caller, DateTime.MaxValue, ends.Token);
         var answers = Channel.CreateBounded<T>(new BoundedChannelOptions(Waiting) { SingleReader = true, SingleWriter = true });
 
         // Not in the turns of the grain that asks.
-        var serving = Task.Run(() => Serve(() => serve(new ChannelAnswers<T>(answers.Writer, copy), call), answers.Writer), CancellationToken.None);
+        RequestContext.Clear();
+        var call = new InClusterCall(method, _caller, DateTime.MaxValue, ends.Token);
+        var serving = Task.Run(() => Serve(() => serve(new ChannelAnswers<T>(answers.Writer, copy), call), call, answers.Writer), CancellationToken.None);
         try
         {
             while (true)
@@ -136,11 +143,16 @@ internal sealed class InClusterCalls : ICalls
         }
     }
 
-    private static async Task Serve<T>(Func<Task> serve, ChannelWriter<T> answers)
+    // When the service is done the call is, also if nobody reads what is left of its answers.
+    private static async Task Serve<T>(Func<Task> serve, InClusterCall call, ChannelWriter<T> answers)
     {
         try
         {
-            await serve();
+            using (call)
+            {
+                await serve();
+            }
+
             answers.Complete();
         }
         catch (Exception exception)

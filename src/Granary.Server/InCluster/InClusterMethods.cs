@@ -74,7 +74,7 @@ internal sealed class InClusterMethods : IDisposable
     }
 
     /// <summary>Whether nothing will be answered any more, because the server stops.</summary>
-    public bool AreEnding => _isClosed || _lasting.AreEnding;
+    public bool AreEnding => _lasting.AreEnding;
 
     /// <exception cref="RpcException">The service's error.</exception>
     public Task<TResponse> Call<TRequest, TResponse>(UnaryMethod<TRequest, TResponse> method, TRequest request, InClusterCall call)
@@ -98,13 +98,15 @@ internal sealed class InClusterMethods : IDisposable
         return _audit is null ? _maintenance.Snapshot(request, responses, call) : _audit.ServerStreamingServerHandler(request, responses, call, _maintenance.Snapshot);
     }
 
-    // The services are disposed after this: whoever still has the client is told as by a server that is gone.
+    // The services are disposed after this. Whoever still has the client is told as by any that is disposed of, and does not go on asking.
     public void Dispose() => _isClosed = true;
 
-    private void Check(InClusterCall call) => CallErrors.ThrowIf(
-        _isClosed ? EtcdError.Stopped
-        : _leadership.IsLearner && !LearnerCalls.Answers(call.Method) ? EtcdError.NotSupportedForLearner
-        : null);
+    /// <exception cref="ObjectDisposedException">The server is gone.</exception>
+    private void Check(InClusterCall call)
+    {
+        ObjectDisposedException.ThrowIf(_isClosed, typeof(GranaryHost));
+        CallErrors.ThrowIf(_leadership.IsLearner && !LearnerCalls.Answers(call.Method) ? EtcdError.NotSupportedForLearner : null);
+    }
 
     private void Add<TRequest, TResponse>(UnaryMethod<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse> serve)
         where TRequest : class, IMessage

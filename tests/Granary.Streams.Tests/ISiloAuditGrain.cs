@@ -1,6 +1,0 @@
-namespace Granary.Streams.Tests;
-
-internal interface ISiloAuditGrain : IGrainWithStringKey
-{
-    Task<List<string>> Notes();
-}
