@@ -28,6 +28,8 @@ export class Watch {
   private socket: WebSocket | null = null;
   private next: bigint;
   private isOver = false;
+  // How often in a row it was over before it began.
+  private failures = 0;
   private unfollow: () => void;
 
   constructor(
@@ -64,7 +66,8 @@ export class Watch {
     socket.onclose = () => {
       if (this.socket === socket && !this.isOver) {
         this.socket = null;
-        void lose();
+        setTimeout(() => this.isOver || void lose(), this.failures === 0 ? 0 : Math.min(10_000, 200 * 2 ** this.failures));
+        this.failures++;
       }
     };
   }
@@ -90,6 +93,7 @@ export class Watch {
       this.end(noted(new ApiError(result.cancel_reason ?? 'The server has ended it.', 7)));
     } else {
       if (result.created) {
+        this.failures = 0;
         this.follower.onFollowing();
         // Whatever comes later is not to be missed, also if nothing has come until the connection is lost.
         this.next = this.next > 0n ? this.next : BigInt(result.header.revision) + 1n;
