@@ -3,7 +3,7 @@ import { hexDump, toText, type Bytes } from '../api/bytes';
 import { ApiError } from '../api/client';
 import { get, type KeyValue } from '../api/keys';
 import { Failure } from '../ui/Dialog';
-import { bytes } from '../ui/format';
+import { bytes, plural } from '../ui/format';
 import { diff, folded } from './diff';
 
 const page = 20;
@@ -108,16 +108,19 @@ export function Changes({ before, after }: { before: Bytes | null; after: Bytes 
   const isCapped = (before?.length ?? 0) > mostCompared || (after?.length ?? 0) > mostCompared;
   return (
     <>
-      {before === after && <p class="quiet">Both are the same.</p>}
-      <pre class="value diff" dir="auto" tabIndex={0} aria-label="What changed">
-        {lines.slice(0, 3000).map((line, index) =>
-          line.kind === 'left out' ? (
-            <span key={index} class="left-out">{`… ${line.count} lines that are the same\n`}</span>
-          ) : (
-            <span key={index} class={line.kind}>{`${line.kind === 'gone' ? '−' : line.kind === 'new' ? '+' : ' '} ${line.text}\n`}</span>
-          ),
-        )}
-      </pre>
+      {before === after ? (
+        <p class="quiet">Both are the same.</p>
+      ) : (
+        <pre class="value diff" dir="auto" tabIndex={0} aria-label="What changed">
+          {lines.slice(0, 3000).map((line, index) =>
+            line.kind === 'left out' ? (
+              <span key={index} class="left-out">{`… ${plural(line.count, 'line')} the same\n`}</span>
+            ) : (
+              <span key={index} class={line.kind}>{`${line.kind === 'gone' ? '−' : line.kind === 'new' ? '+' : ' '} ${line.text}\n`}</span>
+            ),
+          )}
+        </pre>
+      )}
       {isCapped && <p class="notice">The first {bytes(mostCompared)} of each are compared.</p>}
     </>
   );

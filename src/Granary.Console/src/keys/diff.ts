@@ -8,8 +8,8 @@ const mostPairs = 4_000_000;
 
 /** Two texts line by line. */
 export function diff(before: string, after: string): DiffLine[] {
-  const old = before.split('\n');
-  const fresh = after.split('\n');
+  const old = before === '' ? [] : before.split('\n');
+  const fresh = after === '' ? [] : after.split('\n');
   let head = 0;
   while (head < old.length && head < fresh.length && old[head] === fresh[head]) {
     head++;
