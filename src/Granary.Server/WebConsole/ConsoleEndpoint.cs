@@ -31,7 +31,7 @@ internal sealed class ConsoleEndpoint
     {
         _settings = Encoding.UTF8.GetBytes($$"""{"readOnly":{{(options.ConsoleReadOnly ? "true" : "false")}},"version":"{{ProductVersion.Granary}}"}""");
         _missing = !options.EnableGrpcGateway ? "The console calls this server by JSON, which is switched off: start it without --enable-grpc-gateway=false."
-            : !_files.ContainsKey(Index) ? "This server was built without the console. Install Node.js and npm where it is built, and build it again."
+            : !_files.ContainsKey(Index) ? "This server was built without the console. Install Node.js 20 or newer and npm where it is built, and build it again."
             : null;
     }
 
