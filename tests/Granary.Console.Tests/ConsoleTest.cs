@@ -54,10 +54,8 @@ public abstract class ConsoleTest(Browser browser) : IAsyncLifetime
 
     private protected async Task Put(params (string Key, string Value)[] pairs)
     {
-        foreach (var chunk in pairs.Chunk(100))
-        {
-            await Client.Txn().Then([.. chunk.Select(static pair => Op.Put(pair.Key, pair.Value))]).CommitAsync(Stop);
-        }
+        await Parallel.ForEachAsync(pairs.Chunk(100), new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Stop }, async (chunk, stop) =>
+            await Client.Txn().Then([.. chunk.Select(static pair => Op.Put(pair.Key, pair.Value))]).CommitAsync(stop));
     }
 
     private protected static ILocator Row(IPage page, string name) => page.GetByRole(AriaRole.Treeitem).Filter(new LocatorFilterOptions { HasText = name }).First;
