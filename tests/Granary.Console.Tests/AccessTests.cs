@@ -24,6 +24,10 @@ public sealed class AccessTests(Browser browser) : ConsoleTest(browser)
         await Assertions.Expect(page.GetByTestId("state")).ToHaveTextAsync("following");
         await Button(page, "Sign out").ClickAsync();
         await Dialog(page).WaitForAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(Dialog(page)).ToHaveCountAsync(0);
+        await Button(page, "Sign in").ClickAsync();
+        await Dialog(page).WaitForAsync();
     }
 
     [Fact]

@@ -29,7 +29,7 @@ const shown: Record<View, Shown> = {
 
 export function App() {
   const { view, params } = useStore(route);
-  const { user, isAsked } = useStore(session);
+  const { user, isAsked, isAnswering } = useStore(session);
   const { readOnly, version } = useStore(settings);
   const [isHelping, setHelping] = useState(false);
   const { title, component: Component } = shown[view];
@@ -76,6 +76,11 @@ export function App() {
         </nav>
         <span class="spread" />
         {readOnly && <span class="badge">read only</span>}
+        {isAsked && (
+          <button type="button" class="small" onClick={() => session.set({ ...session.value, isAnswering: true })}>
+            Sign in
+          </button>
+        )}
         {user !== null && (
           <>
             <span class="quiet">
@@ -95,7 +100,7 @@ export function App() {
         <h1 class="unseen">{title}</h1>
         <Component key={view} params={params} />
       </main>
-      {isAsked && <SignInDialog />}
+      {isAnswering && <SignInDialog />}
       {isHelping && <HelpDialog onClose={() => setHelping(false)} />}
       <Announcer />
     </>

@@ -12,7 +12,7 @@ export function SignInDialog() {
     announce(`Signed in as ${name}`);
   });
   return (
-    <Dialog title="Sign in" onClose={() => session.set({ user: null, isAsked: false })}>
+    <Dialog title="Sign in" onClose={() => session.set({ ...session.value, isAnswering: false })}>
       <form
         onSubmit={(event) => {
           event.preventDefault();

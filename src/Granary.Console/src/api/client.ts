@@ -28,8 +28,10 @@ export class ConnectionError extends Error {
 export interface Session {
   /** Who has signed in; null for nobody, which is all that there is without authentication. */
   user: string | null;
-  /** Whether the server has asked who is there. */
+  /** Whether the server has asked who is there, and nobody has said so yet. */
   isAsked: boolean;
+  /** Whether the dialog for it is to be seen. */
+  isAnswering: boolean;
 }
 
 export interface Settings {
@@ -38,7 +40,7 @@ export interface Settings {
 }
 
 export const isLost = new Store(false);
-export const session = new Store<Session>({ user: null, isAsked: false });
+export const session = new Store<Session>({ user: null, isAsked: false, isAnswering: false });
 export const settings = new Store<Settings>({ readOnly: false, version: '' });
 
 /** Grows when everything that is shown should be asked for again: the server is back, somebody else is there. */
@@ -115,7 +117,7 @@ async function refusalOf(answer: Response): Promise<ApiError> {
 export function noted(error: ApiError): ApiError {
   if (asksWhoIsThere(error)) {
     token = null;
-    session.set({ user: null, isAsked: true });
+    session.set({ user: null, isAsked: true, isAnswering: true });
   }
   return error;
 }
@@ -136,13 +138,13 @@ export async function call<T>(path: string, request: object = {}, signal?: Abort
 export async function signIn(name: string, password: string): Promise<void> {
   const { token: given } = await call<{ token: string }>('/v3/auth/authenticate', { name, password });
   token = given;
-  session.set({ user: name, isAsked: false });
+  session.set({ user: name, isAsked: false, isAnswering: false });
   refresh();
 }
 
 export function signOut(): void {
   token = null;
-  session.set({ user: null, isAsked: false });
+  session.set({ user: null, isAsked: false, isAnswering: false });
   refresh();
 }
 

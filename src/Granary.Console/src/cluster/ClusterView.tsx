@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { call, settings } from '../api/client';
+import { ApiError, call, settings } from '../api/client';
 import type { Alarm, Member, Status } from '../api/types';
 import { announce } from '../ui/Announcer';
 import { Confirm, Failure } from '../ui/Dialog';
@@ -14,13 +14,25 @@ interface Cluster {
   alarms: Alarm[];
 }
 
+// Only root may ask for them.
+async function alarmsIfPermitted(signal: AbortSignal): Promise<{ alarms?: Alarm[] }> {
+  try {
+    return await call('/v3/maintenance/alarm', { action: 'GET' }, signal);
+  } catch (error) {
+    if (error instanceof ApiError && error.isDenied) {
+      return {};
+    }
+    throw error;
+  }
+}
+
 /** The members of the cluster, and how the one is that the page came from: the gateway answers for that one alone. */
 export function ClusterView() {
   const { value, error, reload } = useLoad(async (signal): Promise<Cluster> => {
     const [{ members }, status, { alarms }] = await Promise.all([
       call<{ members?: Member[] }>('/v3/cluster/member/list', {}, signal),
       call<Status>('/v3/maintenance/status', {}, signal),
-      call<{ alarms?: Alarm[] }>('/v3/maintenance/alarm', { action: 'GET' }, signal),
+      alarmsIfPermitted(signal),
     ]);
     return { members: members ?? [], status, alarms: alarms ?? [] };
   }, []);
