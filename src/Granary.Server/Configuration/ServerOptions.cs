@@ -39,6 +39,12 @@ internal sealed record ServerOptions
 
     public bool EnableDebugVars { get; init; } = true;
 
+    /// <summary>Whether browsers get the console.</summary>
+    public bool EnableConsole { get; init; } = true;
+
+    /// <summary>Whether the console leaves out what writes. It binds nobody else.</summary>
+    public bool ConsoleReadOnly { get; init; }
+
     public bool EnableGrpcReflection { get; init; } = true;
 
     /// <summary>Whether the time of each call is measured by method.</summary>
