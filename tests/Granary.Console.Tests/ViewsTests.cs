@@ -148,5 +148,5 @@ public sealed class ViewsTests(Browser browser) : ConsoleTest(browser)
 
     // While the server is away a browser says so too.
     private protected override bool Expects(string complaint) =>
-        complaint.Contains("ERR_CONNECTION_REFUSED", StringComparison.Ordinal) || complaint.Contains("WebSocket connection to", StringComparison.Ordinal);
+        IsOfLostServer(complaint) || complaint.Contains("WebSocket connection to", StringComparison.Ordinal);
 }
