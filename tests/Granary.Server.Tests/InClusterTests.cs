@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Granary.Client;
+using Granary.Client.Connections;
 using Granary.Server.InCluster;
 using Granary.Testing;
 using Grpc.Core;
@@ -26,6 +27,14 @@ public sealed class InClusterTests
 
         var update = await FirstAsync(host.Services.GetRequiredService<IGranaryClient>().WatchAsync("visits", new WatchOptions { StartRevision = 2 }, Stop));
         Assert.Equal("1", update.Events[0].KeyValue.Value.ToString());
+    }
+
+    [Fact]
+    public async Task Every_method_of_the_client_is_there()
+    {
+        await using var host = await Start(out _);
+        var wanted = typeof(UnaryMethods).GetFields().Select(static field => (string)field.FieldType.GetProperty("Name")!.GetValue(field.GetValue(null))!).Distinct();
+        Assert.Equal(wanted.Order(StringComparer.Ordinal), host.Services.GetRequiredService<InClusterMethods>().Names.Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -73,6 +73,9 @@ internal sealed class InClusterMethods : IDisposable
         Add(UnaryMethods.RoleRevokePermission, auth.RoleRevokePermission);
     }
 
+    /// <summary>The names of those with one request and one answer.</summary>
+    public IEnumerable<string> Names => _unary.Keys;
+
     /// <summary>Whether nothing will be answered any more, because the server stops.</summary>
     public bool AreEnding => _lasting.AreEnding;
 
