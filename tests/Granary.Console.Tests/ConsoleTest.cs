@@ -20,13 +20,13 @@ public abstract class ConsoleTest(Browser browser) : IAsyncLifetime
 
     private protected GranaryClient Client => _client!;
 
-    /// <summary>What of it is no complaint in this test.</summary>
     // What the browser itself says while a server is away, or as it goes.
     private protected static bool IsOfLostServer(string complaint) =>
         complaint.Contains("net::ERR_CONNECTION_", StringComparison.Ordinal)
         || complaint.Contains("net::ERR_EMPTY_RESPONSE", StringComparison.Ordinal)
         || complaint.Contains("net::ERR_INCOMPLETE_CHUNKED_ENCODING", StringComparison.Ordinal);
 
+    /// <summary>What is no complaint in this test.</summary>
     private protected virtual bool Expects(string complaint) => false;
 
     private protected virtual string[] Flags => ["--engine", "memory"];

@@ -37,10 +37,10 @@ public sealed class GranaryStream
             _grain,
             ending => client.WatchAsync(_keys, new WatchOptions { StartRevision = fromRevision, ReturnPrevious = true }, ending),
             onNext,
-            onEnd ?? Begin);
+            onEnd ?? Deactivate);
     }
 
-    private Task Begin(Exception end)
+    private Task Deactivate(Exception end)
     {
         _grain.DeactivateOnIdle();
         return Task.CompletedTask;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
-using Granary.Server.InCluster;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
@@ -78,7 +77,7 @@ internal sealed partial class CallErrors(LastingCalls lasting, ILogger<CallError
                 return Of(EtcdError.Timeout);
 
             default:
-                Log.Unexpected(logger, exception, context.Method, Activity.Current?.TraceId.ToString() ?? (context is InClusterCall ? "unknown" : context.GetHttpContext().TraceIdentifier));
+                Log.Unexpected(logger, exception, context.Method, Activity.Current?.TraceId.ToString() ?? context.Identifier());
                 return new RpcException(new Status(StatusCode.Unknown, InternalError));
         }
     }

@@ -1,6 +1,5 @@
 using Granary.Grains.KeyRanges;
 using Granary.Server.Gateway;
-using Granary.Server.InCluster;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -26,7 +25,7 @@ internal sealed class LargeAnswers(RequestDelegate next)
 
     /// <summary>The share of a call whose answer may be large.</summary>
     public static AnswerShare Share(AnswerBudget budget, ServerCallContext call) =>
-        call is not InClusterCall && call.GetHttpContext().Features.Get<IHttpResponseBodyFeature>() is InnerResponse ? new(budget, CopiesForJson) : new(budget);
+        call.Feature<IHttpResponseBodyFeature>() is InnerResponse ? new(budget, CopiesForJson) : new(budget);
 
     /// <summary>Has a call hold its share, if it took one, until its answer, which is yet to be written, is with the client.</summary>
     public static void Hold(ServerCallContext call, AnswerShare? share)
@@ -36,21 +35,15 @@ internal sealed class LargeAnswers(RequestDelegate next)
             return;
         }
 
-        if (call is InClusterCall direct)
-        {
-            direct.HoldUntilEnd(share);
-            return;
-        }
-
-        var context = call.GetHttpContext();
-        context.Response.RegisterForDispose(share);
+        call.HoldUntilEnd(share);
 
         // What the gateway calls is written for the gateway, which makes JSON of it.
-        if (context.Features.GetRequiredFeature<IHttpResponseBodyFeature>() is var body and not InnerResponse)
+        if (call.Feature<IHttpResponseBodyFeature>() is { } body and not InnerResponse)
         {
             var held = new HeldBody(body);
-            context.Features.Set(held);
-            context.Features.Set<IHttpResponseBodyFeature>(held);
+            var features = call.GetHttpContext().Features;
+            features.Set(held);
+            features.Set<IHttpResponseBodyFeature>(held);
         }
     }
 }

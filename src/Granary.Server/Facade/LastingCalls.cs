@@ -1,4 +1,3 @@
-using Granary.Server.InCluster;
 using Grpc.Core;
 
 namespace Granary.Server.Facade;
@@ -28,15 +27,7 @@ internal sealed class LastingCalls(TimeProvider time) : IDisposable
         Interlocked.Increment(ref _count);
 
         // Not when the service is done with it, but when the client has been told.
-        if (context is InClusterCall direct)
-        {
-            direct.HoldUntilEnd(new Ending(this));
-        }
-        else
-        {
-            context.GetHttpContext().Response.OnCompleted(static state => ((LastingCalls)state).End(), this);
-        }
-
+        context.HoldUntilEnd(new Ending(this));
         return CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _stopping.Token);
     }
 
@@ -53,18 +44,16 @@ internal sealed class LastingCalls(TimeProvider time) : IDisposable
 
     public void Dispose() => _stopping.Dispose();
 
-    private Task End()
+    private void End()
     {
         if (Interlocked.Decrement(ref _count) == 0 && AreEnding)
         {
             _none.TrySetResult();
         }
-
-        return Task.CompletedTask;
     }
 
     private sealed class Ending(LastingCalls calls) : IDisposable
     {
-        public void Dispose() => _ = calls.End();
+        public void Dispose() => calls.End();
     }
 }

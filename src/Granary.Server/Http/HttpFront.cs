@@ -22,7 +22,8 @@ internal sealed partial class HttpFront
     private readonly HttpAccess _access;
     private readonly HealthEndpoints _health;
     private readonly GatewayEndpoint? _gateway;
-    private readonly ConsoleEndpoint? _console;
+    // Its files are read when somebody wants them.
+    private readonly Lazy<ConsoleEndpoint>? _console;
 
     /// <param name="grpc">Serves gRPC.</param>
     /// <param name="metrics">Serves /metrics.</param>
@@ -40,7 +41,7 @@ internal sealed partial class HttpFront
         _options = options;
         _access = new HttpAccess(options);
         _gateway = options.EnableGrpcGateway ? new GatewayEndpoint(routes, grpc, options, loggers) : null;
-        _console = options.EnableConsole ? new ConsoleEndpoint(options) : null;
+        _console = options.EnableConsole ? new Lazy<ConsoleEndpoint>(() => new ConsoleEndpoint(options)) : null;
     }
 
     public Task Serve(HttpContext context)
@@ -83,7 +84,7 @@ internal sealed partial class HttpFront
     private RequestDelegate Find(string path, ListenerPurpose purpose) =>
         purpose.HasFlag(ListenerPurpose.Http) && GatewayRoutes.Owns(path) && _gateway is not null ? _gateway.Serve
         : purpose.HasFlag(ListenerPurpose.Http) && path == "/version" ? VersionEndpoint.Serve
-        : purpose.HasFlag(ListenerPurpose.Http) && ConsoleEndpoint.Owns(path) && _console is not null ? _console.Serve
+        : purpose.HasFlag(ListenerPurpose.Http) && ConsoleEndpoint.Owns(path) && _console is not null ? _console.Value.Serve
         : purpose.HasFlag(ListenerPurpose.Http) && path == DebugVarsEndpoint.Path && _options.EnableDebugVars ? DebugVarsEndpoint.Serve
         : !purpose.HasFlag(ListenerPurpose.Monitoring) ? PlainText.NotFound
         : path == MetricsExtensions.Path && (_options.EnableMetrics || !purpose.HasFlag(ListenerPurpose.Http)) ? _metrics

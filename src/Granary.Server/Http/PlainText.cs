@@ -22,10 +22,10 @@ internal static class PlainText
         return false;
     }
 
-    public static Task Write(HttpContext context, int status, string text)
+    public static Task Write(HttpContext context, int status, string text, string type = Type)
     {
         context.Response.StatusCode = status;
-        context.Response.ContentType = Type;
+        context.Response.ContentType = type;
         context.Response.Headers.XContentTypeOptions = "nosniff";
         context.Response.ContentLength = Encoding.UTF8.GetByteCount(text);
         return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.WriteAsync(text, context.RequestAborted);

@@ -82,7 +82,7 @@ internal sealed class InClusterCalls : ICalls
                     : exception;
                 activity?.SetStatus(ActivityStatusCode.Error, told.Status.Detail);
                 Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, told.StatusCode);
-                throw Failures.Exception(told, mayHaveHappened: method.Kind != CallKind.Read && (mayBeDone || Failures.LeavesOpen(told)));
+                throw Failures.Exception(told, mayHaveHappened: method.Kind != CallKind.Read && mayBeDone);
             }
         }
     }

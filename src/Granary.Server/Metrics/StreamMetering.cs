@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Granary.Server.Facade;
-using Granary.Server.InCluster;
 using Grpc.Core;
 
 namespace Granary.Server.Metrics;
@@ -15,8 +14,7 @@ internal static class StreamMetering
         MethodOf(context) is { } method ? new Writer<T>(responses, method) : responses;
 
     // Set where the call was counted as begun.
-    private static RpcMethodMetrics? MethodOf(ServerCallContext context) =>
-        context is InClusterCall ? null : context.GetHttpContext().Features.Get<RpcMethodMetrics>();
+    private static RpcMethodMetrics? MethodOf(ServerCallContext context) => context.Feature<RpcMethodMetrics>();
 
     private sealed class Reader<T>(IAsyncStreamReader<T> inner, RpcMethodMetrics method) : IAsyncStreamReader<T>
     {

@@ -1,4 +1,3 @@
-using System.Text;
 using Granary.Server.Configuration;
 using Granary.Server.Gateway;
 using Granary.Server.Http;
@@ -24,12 +23,12 @@ internal sealed class ConsoleEndpoint
         + "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
     private readonly IReadOnlyDictionary<string, ConsoleFile> _files = ConsoleBundle.Read();
-    private readonly byte[] _settings;
+    private readonly string _settings;
     private readonly string? _missing;
 
     public ConsoleEndpoint(ServerOptions options)
     {
-        _settings = Encoding.UTF8.GetBytes($$"""{"readOnly":{{(options.ConsoleReadOnly ? "true" : "false")}},"version":"{{ProductVersion.Granary}}"}""");
+        _settings = $$"""{"readOnly":{{(options.ConsoleReadOnly ? "true" : "false")}},"version":"{{ProductVersion.Granary}}"}""";
         _missing = !options.EnableGrpcGateway ? "The console calls this server by JSON, which is switched off: start it without --enable-grpc-gateway=false."
             : !_files.ContainsKey(Index) ? "This server was built without the console. Install Node.js 20 or newer and npm where it is built, and build it again."
             : null;
@@ -62,8 +61,10 @@ internal sealed class ConsoleEndpoint
         path = path.Length == 1 ? Index : path[1..];
         if (path == Index && _missing is not null)
         {
-            await Write(context, HtmlType, Encoding.UTF8.GetBytes(
-                $"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Granary</title><h1>There is no console here</h1><p>{_missing}</p></html>\n"));
+            await Write(
+                context,
+                HtmlType,
+                $"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Granary</title><h1>There is no console here</h1><p>{_missing}</p></html>\n");
         }
         else if (path == "settings.json")
         {
@@ -79,14 +80,9 @@ internal sealed class ConsoleEndpoint
         }
     }
 
-    private static async Task Write(HttpContext context, string type, byte[] body)
+    private static Task Write(HttpContext context, string type, string body)
     {
         context.Response.Headers.CacheControl = "no-store";
-        context.Response.ContentType = type;
-        context.Response.ContentLength = body.Length;
-        if (!HttpMethods.IsHead(context.Request.Method))
-        {
-            await context.Response.Body.WriteAsync(body, context.RequestAborted);
-        }
+        return PlainText.Write(context, StatusCodes.Status200OK, body, type);
     }
 }

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
 import { call, session, settings } from '../api/client';
-import { announce } from '../ui/Announcer';
 import { Confirm, Failure } from '../ui/Dialog';
 import { useLoad } from '../ui/load';
+import { PageHead } from '../ui/PageHead';
+import { perform } from '../ui/perform';
 import { useStore } from '../ui/store';
 import { MayPanel } from './MayPanel';
 import { role, rootRole, user, type Role, type User } from './permissions';
@@ -49,13 +50,7 @@ export function AccessView() {
   const canEdit = !readOnly && value?.isAll === true;
   return (
     <div class="page">
-      <div class="bar">
-        <h2>Access</h2>
-        <span class="spread" />
-        <button type="button" class="small" onClick={reload}>
-          Refresh
-        </button>
-      </div>
+      <PageHead title="Access" onRefresh={reload} />
       <Failure error={error} />
       {value && (
         <>
@@ -93,11 +88,7 @@ function Switch({ isEnabled, canEdit, hasRoot, onSwitched }: SwitchProps) {
           title={isEnabled ? 'Switch authentication off?' : 'Switch authentication on?'}
           action={isEnabled ? 'Switch off' : 'Switch on'}
           onClose={() => setAsking(false)}
-          onConfirm={async () => {
-            await call(isEnabled ? '/v3/auth/disable' : '/v3/auth/enable', {});
-            announce(isEnabled ? 'Authentication is off' : 'Authentication is on');
-            onSwitched();
-          }}
+          onConfirm={() => perform(isEnabled ? '/v3/auth/disable' : '/v3/auth/enable', {}, isEnabled ? 'Authentication is off' : 'Authentication is on', onSwitched)}
         >
           {isEnabled ? 'Then whoever reaches the server may do everything.' : 'Then all clients have to sign in, and so do you.'}
         </Confirm>

@@ -1,10 +1,9 @@
 import { useState } from 'preact/hooks';
 import { parse, prefixEnd, toBase64 } from '../api/bytes';
-import { call } from '../api/client';
 import type { Permission } from '../api/types';
-import { announce } from '../ui/Announcer';
 import { Confirm } from '../ui/Dialog';
 import { FormDialog } from '../ui/FormDialog';
+import { perform } from '../ui/perform';
 import { rootRole, typeOf, wordsOf, type Role } from './permissions';
 
 type Asked = { what: 'add' } | { what: 'grant' | 'delete'; role: Role } | { what: 'revoke'; role: Role; permission: Permission };
@@ -31,11 +30,7 @@ interface RolesPanelProps {
 export function RolesPanel({ roles, canEdit, onChanged }: RolesPanelProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = (): void => setAsked(null);
-  const send = async (path: string, request: object, said: string): Promise<void> => {
-    await call(path, request);
-    announce(said);
-    onChanged();
-  };
+  const send = (path: string, request: object, said: string): Promise<void> => perform(path, request, said, onChanged);
   return (
     <section aria-labelledby="roles">
       <div class="bar">

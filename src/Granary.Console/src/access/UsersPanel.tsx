@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks';
-import { call, session } from '../api/client';
-import { announce } from '../ui/Announcer';
+import { session } from '../api/client';
 import { Confirm } from '../ui/Dialog';
 import { FormDialog } from '../ui/FormDialog';
+import { perform } from '../ui/perform';
 import type { Role, User } from './permissions';
 
 type Asked = { what: 'add' } | { what: 'password' | 'delete' | 'grant'; user: User } | { what: 'revoke'; user: User; role: string };
@@ -17,11 +17,7 @@ interface UsersPanelProps {
 export function UsersPanel({ users, roles, canEdit, onChanged }: UsersPanelProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = (): void => setAsked(null);
-  const send = async (path: string, request: object, said: string): Promise<void> => {
-    await call(path, request);
-    announce(said);
-    onChanged();
-  };
+  const send = (path: string, request: object, said: string): Promise<void> => perform(path, request, said, onChanged);
   return (
     <section aria-labelledby="users">
       <div class="bar">

@@ -128,5 +128,8 @@ export async function lease(id: Int64, withKeys = false, signal?: AbortSignal): 
   };
 }
 
+/** What it has left now, by the page's clock. */
+export const secondsLeft = ({ remaining, askedAt }: Lease): number => remaining - (performance.now() - askedAt) / 1000;
+
 /** The name that etcdctl has for it. */
 export const leaseName = (id: Int64): string => BigInt.asUintN(64, BigInt(id)).toString(16).padStart(16, '0');

@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks';
 import { ApiError, call, settings } from '../api/client';
 import type { Alarm, Member, Status } from '../api/types';
-import { announce } from '../ui/Announcer';
 import { Confirm, Failure } from '../ui/Dialog';
 import { bytes, memberName, number } from '../ui/format';
 import { useLoad } from '../ui/load';
+import { PageHead } from '../ui/PageHead';
+import { perform } from '../ui/perform';
 import { useStore } from '../ui/store';
 import { Upkeep } from './Upkeep';
 
@@ -38,13 +39,7 @@ export function ClusterView() {
   }, []);
   return (
     <div class="page">
-      <div class="bar">
-        <h2>Cluster</h2>
-        <span class="spread" />
-        <button type="button" class="small" onClick={reload}>
-          Refresh
-        </button>
-      </div>
+      <PageHead title="Cluster" onRefresh={reload} />
       <Failure error={error} />
       {value && (
         <>
@@ -79,11 +74,9 @@ function Alarms({ alarms, onDisarmed }: { alarms: Alarm[]; onDisarmed: () => voi
           title={`Disarm ${disarmed.alarm}?`}
           action="Disarm"
           onClose={() => setDisarmed(null)}
-          onConfirm={async () => {
-            await call('/v3/maintenance/alarm', { action: 'DEACTIVATE', memberID: disarmed.memberID, alarm: disarmed.alarm });
-            announce('Disarmed');
-            onDisarmed();
-          }}
+          onConfirm={() =>
+            perform('/v3/maintenance/alarm', { action: 'DEACTIVATE', memberID: disarmed.memberID, alarm: disarmed.alarm }, 'Disarmed', onDisarmed)
+          }
         >
           Writes are taken again. The alarm comes back if its cause is still there.
         </Confirm>
@@ -154,11 +147,7 @@ function Members({ members, status, onMoved }: MembersProps) {
           title={`Have ${next.name} lead?`}
           action="Move leadership"
           onClose={() => setNext(null)}
-          onConfirm={async () => {
-            await call('/v3/maintenance/transfer-leadership', { targetID: next.ID });
-            announce('Leadership has moved');
-            onMoved();
-          }}
+          onConfirm={() => perform('/v3/maintenance/transfer-leadership', { targetID: next.ID }, 'Leadership has moved', onMoved)}
         >
           Writes wait for a moment, until it leads.
         </Confirm>

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
-import { call, settings } from '../api/client';
+import { settings } from '../api/client';
 import { announce } from '../ui/Announcer';
 import { Confirm, Failure, useAction } from '../ui/Dialog';
 import { bytes } from '../ui/format';
+import { perform } from '../ui/perform';
 import { useStore } from '../ui/store';
 import { saveSnapshot } from './snapshot';
 
@@ -69,11 +70,7 @@ function CompactionCard({ revision, onDone }: { revision: string; onDone: () => 
           title={`Compact revision ${written}?`}
           action="Compact"
           onClose={() => setAsking(false)}
-          onConfirm={async () => {
-            await call('/v3/kv/compaction', { revision: written, physical: isPhysical });
-            announce('Compacted');
-            onDone();
-          }}
+          onConfirm={() => perform('/v3/kv/compaction', { revision: written, physical: isPhysical }, 'Compacted', onDone)}
         >
           No revision before {written} can be read any more, and no watch can begin there.
         </Confirm>
@@ -96,11 +93,7 @@ function DefragmentCard({ onDone }: { onDone: () => void }) {
           title="Defragment this server?"
           action="Defragment"
           onClose={() => setAsking(false)}
-          onConfirm={async () => {
-            await call('/v3/maintenance/defragment', {});
-            announce('Defragmented');
-            onDone();
-          }}
+          onConfirm={() => perform('/v3/maintenance/defragment', {}, 'Defragmented', onDone)}
         >
           All of its data is written anew. That takes time, and room on the disk for as long.
         </Confirm>

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { show, type Bytes } from '../api/bytes';
 import { ApiError, session, settings } from '../api/client';
-import { deleteIfUnchanged, get, lease, leaseName, type KeyValue } from '../api/keys';
+import { deleteIfUnchanged, get, lease, leaseName, secondsLeft, type KeyValue } from '../api/keys';
 import { announce } from '../ui/Announcer';
 import { Confirm, Dialog, Failure } from '../ui/Dialog';
 import { copy } from '../ui/copy';
@@ -150,11 +150,10 @@ function Facts({ pair, onRevision }: { pair: KeyValue; onRevision: (revision: st
 function LeaseFact({ id }: { id: string }) {
   const { value } = useLoad((signal) => lease(id, false, signal), [id]);
   useSeconds();
-  const left = value && value.remaining - (performance.now() - value.askedAt) / 1000;
   return (
     <>
       <a href={link('leases', { id: leaseName(id) })}>{leaseName(id)}</a>
-      {value && (value.remaining < 0 ? ', gone' : `, ${duration(left!)} of ${duration(value.granted)} left`)}
+      {value && (value.remaining < 0 ? ', gone' : `, ${duration(secondsLeft(value))} of ${duration(value.granted)} left`)}
     </>
   );
 }

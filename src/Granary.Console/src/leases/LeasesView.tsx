@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks';
 import { show } from '../api/bytes';
 import { call, settings } from '../api/client';
-import { lease, leaseName, type Lease } from '../api/keys';
-import { announce } from '../ui/Announcer';
+import { lease, leaseName, secondsLeft, type Lease } from '../api/keys';
 import { Confirm, Failure } from '../ui/Dialog';
 import { duration, plural } from '../ui/format';
 import { useLoad, useSeconds } from '../ui/load';
+import { PageHead } from '../ui/PageHead';
+import { perform } from '../ui/perform';
 import { link } from '../ui/route';
 import { useStore } from '../ui/store';
 
@@ -24,14 +25,9 @@ export function LeasesView({ params }: { params: URLSearchParams }) {
   }, [wanted]);
   return (
     <div class="page">
-      <div class="bar">
-        <h2>Leases</h2>
+      <PageHead title="Leases" onRefresh={all.reload}>
         <span class="quiet">{all.value && plural(all.value.length, 'lease')}</span>
-        <span class="spread" />
-        <button type="button" class="small" onClick={all.reload}>
-          Refresh
-        </button>
-      </div>
+      </PageHead>
       <Failure error={all.error} />
       {all.value?.length === 0 && <p class="empty">There are no leases.</p>}
       {all.value && all.value.length > 0 && (
@@ -68,11 +64,7 @@ export function LeasesView({ params }: { params: URLSearchParams }) {
           title={`Revoke lease ${leaseName(revoked.id)}?`}
           action="Revoke"
           onClose={() => setRevoked(null)}
-          onConfirm={async () => {
-            await call('/v3/lease/revoke', { ID: revoked.id });
-            announce('Revoked');
-            all.reload();
-          }}
+          onConfirm={() => perform('/v3/lease/revoke', { ID: revoked.id }, 'Revoked', all.reload)}
         >
           It ends now, and {plural(revoked.keys.length, 'key')} that {revoked.keys.length === 1 ? 'has' : 'have'} it {revoked.keys.length === 1 ? 'is' : 'are'} deleted.
         </Confirm>
@@ -129,11 +121,11 @@ function LeaseRow({ id, isWanted, onRevoke }: LeaseRowProps) {
 }
 
 /** Counts down by the page's clock. */
-export function TimeLeft({ lease: { remaining, granted, askedAt } }: { lease: Lease }) {
-  const left = Math.max(0, remaining - (performance.now() - askedAt) / 1000);
+export function TimeLeft({ lease }: { lease: Lease }) {
+  const left = Math.max(0, secondsLeft(lease));
   return (
     <span class="time-left">
-      <progress max={granted} value={left} aria-label="Time left" /> {duration(left)}
+      <progress max={lease.granted} value={left} aria-label="Time left" /> {duration(left)}
     </span>
   );
 }
