@@ -37,15 +37,9 @@ public sealed class ViewsTests(Browser browser) : ConsoleTest(browser)
     {
         var page = await Open("#/live?prefix=burst/");
         await Assertions.Expect(page.GetByTestId("state")).ToHaveTextAsync("following");
-        await page.EvaluateAsync(
-            """
-            () => {
-              window.frames100 = [];
-              let last = performance.now();
-              const frame = (now) => { window.frames100.push(now - last); last = now; requestAnimationFrame(frame); };
-              requestAnimationFrame(frame);
-            }
-            """);
+        var devTools = await page.Context.NewCDPSessionAsync(page);
+        await devTools.SendAsync("Performance.enable", new Dictionary<string, object> { ["timeDomain"] = "threadTicks" });
+        var before = await Worked(devTools);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         for (var round = 0; round < 100; round++)
         {
@@ -54,12 +48,19 @@ public sealed class ViewsTests(Browser browser) : ConsoleTest(browser)
         }
 
         await Assertions.Expect(page.GetByTestId("total")).ToHaveTextAsync("5,000 in all");
-        var frames = await page.EvaluateAsync<double[]>("() => window.frames100");
-        TestContext.Current.TestOutputHelper!.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"longest frame {frames.Max():F0} ms, {frames.Count(static frame => frame > 100)} of {frames.Length} above 100 ms"));
-        Assert.InRange(frames.Count(static frame => frame > 100), 0, frames.Length / 10);
+        var worked = await Worked(devTools) - before;
+        TestContext.Current.TestOutputHelper!.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the page worked for {worked.TotalMilliseconds:F0} ms"));
+        Assert.InRange(worked, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(4));
         await Assertions.Expect(page.GetByRole(AriaRole.Grid)).ToHaveAttributeAsync("aria-rowcount", "2000");
         Assert.InRange(await Changes(page).CountAsync(), 1, 100);
+    }
+
+    // The processor's time, not the clock's: what else the machine does is not the page's.
+    private static async Task<TimeSpan> Worked(ICDPSession devTools)
+    {
+        var answer = await devTools.SendAsync("Performance.getMetrics");
+        var tasks = answer!.Value.GetProperty("metrics").EnumerateArray().First(static metric => metric.GetProperty("name").GetString() == "TaskDuration");
+        return TimeSpan.FromSeconds(tasks.GetProperty("value").GetDouble());
     }
 
     [Fact]
