@@ -43,6 +43,8 @@ internal sealed class ModelView(ModelStore store) : IKeyspaceView
 
         public CursorMove MoveNext(ref int budget) => budget-- <= 0 ? CursorMove.Paused : ++_position < pairs.Count ? CursorMove.Pair : CursorMove.End;
 
+        public ReadOnlySpan<byte> Key => pairs[_position].Key.Span;
+
         public long Lease => pairs[_position].Lease;
 
         public KeyValue Read(bool withValue)

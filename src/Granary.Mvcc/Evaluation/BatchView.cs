@@ -120,6 +120,17 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
         return new MergedCursor(this, committed.Scan(keys, committed.Revision), changed);
     }
 
+    public KeyCount Counted(KeyRange keys, long revision) =>
+        HasChanges && revision == Revision ? new KeyCount(0, [keys]) : committed.Counted(keys, Math.Min(revision, committed.Revision));
+
+    public void Remember(KeyRange keys, long revision, IReadOnlyList<CountedPart> parts)
+    {
+        if (!HasChanges || revision != Revision)
+        {
+            committed.Remember(keys, Math.Min(revision, committed.Revision), parts);
+        }
+    }
+
     public void Set(ByteString key, KeyValue? pair)
     {
         _undo.Add((key, _changed.TryGetValue(key, out var before), before));
@@ -241,6 +252,8 @@ internal sealed class BatchView(IKeyspaceView committed) : IKeyspaceView
                 }
             }
         }
+
+        public ReadOnlySpan<byte> Key => (_current ?? _committed!).Key.Span;
 
         public long Lease => (_current ?? _committed!).Lease;
 

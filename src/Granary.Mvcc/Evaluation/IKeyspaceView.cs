@@ -46,4 +46,12 @@ public interface IKeyspaceView
 
     /// <summary>The pairs of <paramref name="keys"/> at <paramref name="revision"/>, in key order.</summary>
     IPairCursor Scan(KeyRange keys, long revision);
+
+    /// <summary>How many keys there are at <paramref name="revision"/>, as far as that is known without a scan.</summary>
+    KeyCount Counted(KeyRange keys, long revision) => new(0, [keys]);
+
+    /// <summary>Is told what a scan of <paramref name="keys"/> at <paramref name="revision"/> has counted, for those who ask later.</summary>
+    void Remember(KeyRange keys, long revision, IReadOnlyList<CountedPart> parts)
+    {
+    }
 }

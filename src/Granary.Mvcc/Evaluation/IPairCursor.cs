@@ -11,6 +11,9 @@ public interface IPairCursor : IDisposable
     /// </summary>
     CursorMove MoveNext(ref int budget);
 
+    /// <summary>The key of the pair under the cursor, until the next move.</summary>
+    ReadOnlySpan<byte> Key { get; }
+
     /// <summary>The lease of the pair under the cursor; 0 if it has none.</summary>
     long Lease { get; }
 

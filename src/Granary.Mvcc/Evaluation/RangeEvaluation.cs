@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -21,6 +22,7 @@ public sealed class RangeEvaluation : IDisposable
     private readonly long _fetchLimit;
     private readonly bool _readsValues;
     private IPairCursor? _cursor;
+    private RangeCount? _rest;
     private long _count;
 
     // So much one step reads at most, however few entries that are.
@@ -102,6 +104,11 @@ public sealed class RangeEvaluation : IDisposable
             return true;
         }
 
+        if (_rest is not null)
+        {
+            return _rest.Step(ref maxEntries);
+        }
+
         _cursor ??= _view.Scan(keys, _revision);
         CursorMove move;
         var enough = Bytes + BytesPerStep;
@@ -115,6 +122,12 @@ public sealed class RangeEvaluation : IDisposable
                     return false;
                 }
             }
+            else if (_count - _fetchLimit == RangeCount.KeysPerPart)
+            {
+                // Few are soonest counted one by one, of many the view may know the number.
+                _rest = new RangeCount(_view, new KeyRange(KeyRange.Successor(ByteString.CopyFrom(_cursor.Key)), keys.End), _revision);
+                return _rest.Step(ref maxEntries);
+            }
         }
 
         return move == CursorMove.End;
@@ -123,7 +136,7 @@ public sealed class RangeEvaluation : IDisposable
     /// <summary>The answer, once all steps are done.</summary>
     public RangeResponse Response()
     {
-        var response = new RangeResponse { Header = new ResponseHeader { Revision = _view.Revision }, Count = _count };
+        var response = new RangeResponse { Header = new ResponseHeader { Revision = _view.Revision }, Count = _count + (_rest?.Count ?? 0) };
         if (_request.CountOnly)
         {
             return response;
@@ -151,7 +164,11 @@ public sealed class RangeEvaluation : IDisposable
         return response;
     }
 
-    public void Dispose() => _cursor?.Dispose();
+    public void Dispose()
+    {
+        _cursor?.Dispose();
+        _rest?.Dispose();
+    }
 
     private void Add(KeyValue pair)
     {

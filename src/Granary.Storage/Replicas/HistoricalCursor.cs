@@ -41,6 +41,8 @@ internal sealed class HistoricalCursor(LatestCursor latest, SupersededCursor sup
         return _onPair ? CursorMove.Pair : CursorMove.End;
     }
 
+    public ReadOnlySpan<byte> Key => _onLatest ? latest.Key : superseded.Key;
+
     public long Lease => _onLatest ? latest.Lease : superseded.Lease;
 
     public KeyValue Read(bool withValue) => _onLatest ? latest.Read(withValue) : superseded.Read(withValue);

@@ -26,6 +26,8 @@ public sealed partial class Replica : IDisposable
     private readonly List<AppliedCommit> _applied = [];
     private readonly Action _onViewFreed;
 
+    private readonly KeyCounts _counts;
+
     // Held while the store and the view of it change together.
     private readonly Lock _publishing = new();
 
@@ -52,6 +54,7 @@ public sealed partial class Replica : IDisposable
             _state = ReplicaState.Load(snapshot);
         }
 
+        _counts = new KeyCounts(_state.Revision);
         _current = NewView(_state);
         Feed = new CommitFeed(_state.Revision, feedBytes);
     }
@@ -142,6 +145,7 @@ public sealed partial class Replica : IDisposable
         _rangesChanged = false;
         _membersChanged = false;
         _pending.Clear();
+        _counts.Add(_applied);
         while (!TryShow(out var full))
         {
             if (WhenFull?.Invoke(full) is not true)
@@ -268,7 +272,7 @@ public sealed partial class Replica : IDisposable
     private ReplicaView NewView(ReplicaState state)
     {
         Interlocked.Increment(ref _openViews);
-        return new ReplicaView(_store.Snapshot(), state, _onViewFreed);
+        return new ReplicaView(_store.Snapshot(), state, _counts, _onViewFreed);
     }
 
     private void Apply(CommitsRecord record)

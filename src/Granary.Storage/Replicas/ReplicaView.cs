@@ -21,12 +21,14 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
     private const int MaxAttachedLook = 8192;
 
     private readonly IStoreSnapshot _snapshot;
+    private readonly KeyCounts _counts;
     private readonly Action _onFreed;
     private int _holders = 1;
 
-    internal ReplicaView(IStoreSnapshot snapshot, ReplicaState state, Action onFreed)
+    internal ReplicaView(IStoreSnapshot snapshot, ReplicaState state, KeyCounts counts, Action onFreed)
     {
         _snapshot = snapshot;
+        _counts = counts;
         _onFreed = onFreed;
         State = state;
     }
@@ -166,6 +168,17 @@ public sealed class ReplicaView : IKeyspaceView, IDisposable
         var latest = new LatestCursor(
             _snapshot.Scan(Family.Latest, keys.Start.Span, keys.ExclusiveEnd()?.ToByteArray()), isCurrent ? long.MaxValue : revision, State.Deferred);
         return isCurrent ? latest : new HistoricalCursor(latest, new SupersededCursor(_snapshot, keys, revision));
+    }
+
+    // While a deletion of very many keys is on its way, nobody knows which of them a part still shows.
+    public KeyCount Counted(KeyRange keys, long revision) => State.Deferred.Count > 0 ? new KeyCount(0, [keys]) : _counts.Count(keys, revision);
+
+    public void Remember(KeyRange keys, long revision, IReadOnlyList<CountedPart> parts)
+    {
+        if (State.Deferred.Count == 0)
+        {
+            _counts.Remember(keys, revision, parts);
+        }
     }
 
     /// <summary>What changed at the revisions from <paramref name="first"/> to <paramref name="last"/>, in order.</summary>
