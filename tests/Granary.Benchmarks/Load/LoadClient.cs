@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Granary.Protos;
 
 namespace Granary.Benchmarks.Load;
@@ -6,6 +7,8 @@ namespace Granary.Benchmarks.Load;
 internal sealed class LoadClient
 {
     private const int MixedOneOutOf = 5;
+    private const int PageOneOutOf = 50;
+    private const int KeysPerPage = 500;
 
     private readonly KV.KVClient _kv;
     private readonly Workload _workload;
@@ -16,6 +19,7 @@ internal sealed class LoadClient
     private readonly long[] _revisions;
     private readonly PutRequest _put = new();
     private readonly RangeRequest _range = new();
+    private readonly RangeRequest _page = new() { RangeEnd = ByteString.CopyFrom(0), Limit = KeysPerPage };
     private readonly TxnRequest _txn = new();
     private readonly Compare _compare = new() { Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal };
 
@@ -48,7 +52,18 @@ internal sealed class LoadClient
 
                 break;
 
+            case Workload.Page:
+            case Workload.TxnAndPage when _random.Next(PageOneOutOf) == 0:
+                _page.Key = _keys.Key(index);
+                using (var call = _kv.RangeAsync(_page, cancellationToken: cancellationToken))
+                {
+                    await call.ResponseAsync;
+                }
+
+                break;
+
             case Workload.Txn:
+            case Workload.TxnAndPage:
                 await Update(index, cancellationToken);
                 break;
 

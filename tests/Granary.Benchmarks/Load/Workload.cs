@@ -14,4 +14,10 @@ internal enum Workload
 
     /// <summary>Puts a key if it is as it was last seen, else reads it: the update of Kubernetes.</summary>
     Txn,
+
+    /// <summary>Reads 500 keys from one on: a page of a long list.</summary>
+    Page,
+
+    /// <summary>As <see cref="Txn"/>, but every fiftieth time as <see cref="Page"/>.</summary>
+    TxnAndPage,
 }
