@@ -37,6 +37,9 @@ internal static class SiloComposition
             messaging.ResponseTimeout = TimeSpan.FromMinutes(10);
             messaging.CancelRequestOnTimeout = true;
         });
+
+        // Orleans makes room for a million addresses of grains at once, unless it is told how many there will be. Granary's own need none.
+        silo.Configure<GrainDirectoryOptions>(static directory => directory.CacheSize = 50_000);
         silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = TimeSpan.FromDays(1));
     }
 

@@ -17,6 +17,11 @@ internal static class MetricsExtensions
     // What etcd measures in these is given out under its name only: Prometheus counts in seconds.
     private const string Milliseconds = "ms";
 
+    // Room is made at once for as many combinations of labels as a metric may have. None of these has nearly so many; those of calls, by method
+    // and status, are left at the default of 2000.
+    private const int MostSeries = 100;
+    private const int MostSeriesOfOthers = 500;
+
     public static void AddGranaryMetrics(this IServiceCollection services)
     {
         services.AddMetrics();
@@ -39,6 +44,9 @@ internal static class MetricsExtensions
                     ? Named(instrument, names[which].Name, names[which].Bounds ?? [])
                     : null);
             }
+
+            metrics.AddView(static instrument =>
+                IsOurs(instrument) || instrument.Meter.Name == RpcMetrics.MeterName ? null : new MetricStreamConfiguration { CardinalityLimit = MostSeriesOfOthers });
 
             metrics.AddPrometheusExporter(prometheus =>
             {
@@ -90,6 +98,6 @@ internal static class MetricsExtensions
 
     private static MetricStreamConfiguration Named(Instrument instrument, string name, double[] bounds) =>
         instrument.GetType().GetGenericTypeDefinition() == typeof(Histogram<>)
-            ? new ExplicitBucketHistogramConfiguration { Name = name, Boundaries = bounds }
-            : new MetricStreamConfiguration { Name = name };
+            ? new ExplicitBucketHistogramConfiguration { Name = name, Boundaries = bounds, CardinalityLimit = MostSeries }
+            : new MetricStreamConfiguration { Name = name, CardinalityLimit = MostSeries };
 }
