@@ -1,10 +1,13 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
 using Google.Protobuf;
 using Granary.Protos;
+using Granary.Server.Configuration;
 using Granary.Server.Metrics;
+using Granary.Storage.Stores.Rocks;
 using Granary.Testing;
 using Grpc.Core;
 
@@ -126,6 +129,29 @@ public sealed partial class MetricsTests
     {
         var bytes = Encoding.UTF8.GetBytes(page);
         Assert.Equal(bare, Encoding.UTF8.GetString(bytes, 0, BareNames.WithoutEmptyBraces(bytes)));
+    }
+
+    [Fact]
+    public async Task The_store_takes_no_more_memory_than_it_is_given()
+    {
+        await using var server = await InProcessServer.Start(
+            Stop, static options => options with { Engine = Engine.Embedded, StoreMemoryBytes = RocksStoreOptions.MinMemoryBytes });
+        var value = ByteString.CopyFrom(new byte[100_000]);
+        for (var i = 0; i < 400; i++)
+        {
+            await server.Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8($"k{i}"), Value = value }, cancellationToken: Stop);
+        }
+
+        await server.Kv.RangeAsync(new RangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l"), Limit = 200 }, cancellationToken: Stop);
+        await Eventually.Holds(
+            "of the 40 MB in the store, no more than 12 MiB are in its memory",
+            async () => Figure(await Http.GetStringAsync(server.Address + "/metrics", Stop)) is > 0 and <= RocksStoreOptions.MinMemoryBytes,
+            TimeSpan.FromSeconds(30),
+            Stop);
+
+        static double Figure(string page) => page.Split('\n')
+            .Where(line => line.StartsWith("granary_store_memtable_bytes ", StringComparison.Ordinal) || line.StartsWith("granary_store_cache_bytes ", StringComparison.Ordinal))
+            .Sum(line => double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
     }
 
     [Theory]

@@ -78,6 +78,7 @@ public sealed partial class SettingsTests : IDisposable
     [InlineData("feature-gates", "AllAlpha=true", "remaining times of leases")]
     [InlineData("feature-gates", "Teleport=true", "no feature \"Teleport\"")]
     [InlineData("feature-gates", "CompactHashCheck", "neither true nor false")]
+    [InlineData("store-memory-bytes", "1000000", "too little: the store needs 12582912 bytes")]
     public void What_asks_for_another_system_is_refused_wherever_it_is_set(string name, string value, string reason)
     {
         foreach (var source in Enum.GetValues<Source>())

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using Granary.Grains.Hosting;
 using Granary.Server.Identity;
+using Granary.Storage.Stores.Rocks;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Server.Configuration;
@@ -151,6 +152,8 @@ internal static class Flags
             (o, v) => o with { WatchStreamBufferBytes = FlagValues.PositiveInt(v) }, IsOwn: true),
         new("answer-memory-bytes", "Memory that large answers may take together; a further one waits its turn (default: 1 GiB, or a quarter of the memory if that is less).",
             (o, v) => o with { AnswerMemoryBytes = FlagValues.PositiveLong(v) }, IsOwn: true),
+        new("store-memory-bytes", "Memory that the store may take of its own: a third for what is to be written to files, the rest for what was read from them (default: 192 MiB).",
+            (o, v) => o with { StoreMemoryBytes = StoreMemoryBytes(v) }, IsOwn: true),
         new("initial-range-splits", "Keys at which a new keyspace parts into ranges, comma-separated (default: none, one range).",
             (o, v) => o with { InitialRangeSplits = FlagValues.List(v) }, IsOwn: true),
         new("log-level", "debug, info, warn, error, panic or fatal (default: info).", (o, v) => o with { LogLevel = Level(v) }),
@@ -210,6 +213,10 @@ internal static class Flags
             : throw new FormatException($"unexpected TLS cipher suite \"{text}\"");
 
     // As etcd does: what bcrypt does not know is the default.
+    private static long StoreMemoryBytes(string text) => FlagValues.Long(text) is >= RocksStoreOptions.MinMemoryBytes and var bytes
+        ? bytes
+        : throw new FormatException($"{text} is too little: the store needs {RocksStoreOptions.MinMemoryBytes} bytes");
+
     private static int BcryptCost(string text) =>
         FlagValues.Long(text) is >= Passwords.LeastCost and <= Passwords.MostCost and var cost ? (int)cost : Passwords.DefaultCost;
 

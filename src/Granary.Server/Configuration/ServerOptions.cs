@@ -3,6 +3,7 @@ using Granary.Grains.Hosting;
 using Granary.Log.Engines.Postgres;
 using Granary.Server.Hosting;
 using Granary.Server.Identity;
+using Granary.Storage.Stores.Rocks;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Server.Configuration;
@@ -117,6 +118,9 @@ internal sealed record ServerOptions
 
     /// <summary>Bytes of memory that large answers may take before a further one waits: 1 GiB, or a quarter of the machine's memory if that is less.</summary>
     public long AnswerMemoryBytes { get; init; } = Math.Min(1L << 30, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
+
+    /// <summary>Bytes of memory that the store may take of its own, in files' blocks and in what waits to be written to files.</summary>
+    public long StoreMemoryBytes { get; init; } = RocksStoreOptions.DefaultMemoryBytes;
 
     /// <summary>Keys at which the keyspace of a cluster that is founded now parts into ranges.</summary>
     public IReadOnlyList<string> InitialRangeSplits { get; init; } = [];

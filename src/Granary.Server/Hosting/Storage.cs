@@ -117,7 +117,7 @@ internal sealed class Storage : IDisposable
         try
         {
             held = DirectoryLock.Take(directory.Path);
-            var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, CompactsAtOnce = false });
+            var store = new RocksStore(StoreOptions(options, directory));
             replica = new Replica(store);
             verification = Verify(store, cancellationToken);
             var replay = new Replaying(replica);
@@ -144,6 +144,9 @@ internal sealed class Storage : IDisposable
         }
     }
 
+    private static RocksStoreOptions StoreOptions(ServerOptions options, DataDirectory directory) =>
+        new() { Directory = directory.Store, MemoryBytes = options.StoreMemoryBytes, CompactsAtOnce = false };
+
     /// <summary>A store of this process, and the log in a database, all of whose records the store has then.</summary>
     private static async Task<Storage> OpenShared(
         ServerOptions options, DataDirectory directory, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationToken cancellationToken)
@@ -163,7 +166,7 @@ internal sealed class Storage : IDisposable
         {
             held = DirectoryLock.Take(directory.Path);
             database = PostgresStart.Open(options.Postgres, logger, cancellationToken);
-            var store = new RocksStore(new RocksStoreOptions { Directory = directory.Store, CompactsAtOnce = false });
+            var store = new RocksStore(StoreOptions(options, directory));
             PostgresStart.Seed(database, store, logger, cancellationToken);
             replica = new Replica(store);
             verification = Verify(store, cancellationToken);
