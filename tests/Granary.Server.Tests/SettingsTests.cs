@@ -48,6 +48,14 @@ public sealed partial class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_store_with_too_little_memory_is_refused()
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read(Source.Flag, "store-memory-bytes", "12582911"));
+        Assert.Contains("is too little: the store needs 12582912 bytes", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(12582912, Read(Source.Flag, "store-memory-bytes", "12582912").Options.StoreMemoryBytes);
+    }
+
+    [Fact]
     public async Task The_reference_says_of_each_flag_what_becomes_of_it()
     {
         var reference = (await File.ReadAllLinesAsync(Path.Combine(Repository.Root, "silo-config", "flags.md"), Stop))
@@ -78,7 +86,6 @@ public sealed partial class SettingsTests : IDisposable
     [InlineData("feature-gates", "AllAlpha=true", "remaining times of leases")]
     [InlineData("feature-gates", "Teleport=true", "no feature \"Teleport\"")]
     [InlineData("feature-gates", "CompactHashCheck", "neither true nor false")]
-    [InlineData("store-memory-bytes", "1000000", "too little: the store needs 12582912 bytes")]
     public void What_asks_for_another_system_is_refused_wherever_it_is_set(string name, string value, string reason)
     {
         foreach (var source in Enum.GetValues<Source>())
