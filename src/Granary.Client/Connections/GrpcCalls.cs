@@ -72,7 +72,7 @@ internal sealed class GrpcCalls : ICalls
                     continue;
                 }
 
-                if (Failures.IsForLeader(exception) && (followers ??= []).Add(endpoint) | followers.Count < _endpoints.Count && Left() > leastTime)
+                if (Failures.IsForLeader(exception) && IsAnotherToBeAsked(endpoint))
                 {
                     continue;
                 }
@@ -97,6 +97,12 @@ internal sealed class GrpcCalls : ICalls
                 Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, exception.StatusCode);
                 throw Failures.Exception(exception, mayHaveHappened: method.Kind != CallKind.Read && mayBeDone);
             }
+        }
+
+        bool IsAnotherToBeAsked(Endpoint follower)
+        {
+            (followers ??= []).Add(follower);
+            return followers.Count < _endpoints.Count && Left() > leastTime;
         }
 
         TimeSpan Left() => timeout - _time.GetElapsedTime(start);
