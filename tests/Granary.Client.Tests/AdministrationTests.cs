@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Grpc.Core;
 
 namespace Granary.Client.Tests;
@@ -5,6 +6,8 @@ namespace Granary.Client.Tests;
 /// <summary>What an operator does, against both servers, each with a store of its own.</summary>
 public sealed class AdministrationTests
 {
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -43,6 +46,10 @@ public sealed class AdministrationTests
         await Denied(() => reader.PutAsync("config/color", "blue", cancellationToken: Stop));
         await Denied(() => reader.GetAsync("log", Stop));
         await Denied(() => reader.Administration.AddUserAsync("another", "password", Stop));
+
+        // An etcd gives these no status of their own.
+        await Assert.ThrowsAsync<GranaryException>(() => reader.Administration.DefragmentAsync(Stop));
+        await Assert.ThrowsAsync<GranaryException>(() => reader.Administration.HashKeysAsync(cancellationToken: Stop));
 
         await administration.RevokePermissionAsync("config", "log", Stop);
         await Denied(() => reader.PutAsync("log", "read", cancellationToken: Stop));
@@ -100,6 +107,99 @@ public sealed class AdministrationTests
         var missing = await Assert.ThrowsAsync<GranaryException>(() => administration.RemoveMemberAsync(1234, Stop));
         Assert.Equal((StatusCode.NotFound, false), (missing.StatusCode, missing.MayHaveHappened));
         await Assert.ThrowsAsync<GranaryException>(() => administration.PromoteMemberAsync(member.Id, Stop));
+    }
+
+    [Theory]
+    [InlineData(Product.Etcd)]
+    [InlineData(Product.Granary)]
+    public async Task Space_is_given_back_and_what_is_kept_has_the_same_checksum(Product product)
+    {
+        const int Bytes = 500_000;
+        const int Pairs = 20;
+        await using var server = await Server.Start(product, Stop, "--quota-backend-bytes=1073741824");
+        await using var client = new GranaryClient(server.Address);
+        var administration = client.Administration;
+        for (var i = 0; i < Pairs; i++)
+        {
+            // Nothing of it can be compressed.
+            await client.PutAsync($"{i:00}", RandomNumberGenerator.GetBytes(Bytes), cancellationToken: Stop);
+        }
+
+        var before = await client.GetStatusAsync(Stop);
+        Assert.False(before.IsLearner);
+        Assert.Equal(Version.Parse(before.Version) < new Version(3, 6) ? 0 : 1 << 30, before.QuotaBytes);
+        await client.DeleteAsync(KeyRange.All, cancellationToken: Stop);
+        var compacted = (await client.PutAsync("kept", "value", cancellationToken: Stop)).Revision;
+        await client.CompactAsync(compacted, waitForRemoval: true, Stop);
+        var last = (await client.PutAsync("kept", "newer", cancellationToken: Stop)).Revision;
+        var hash = await administration.HashKeysAsync(cancellationToken: Stop);
+        Assert.Equal((before.MemberId, last, compacted), (hash.MemberId, hash.Revision, hash.CompactRevision));
+
+        await administration.DefragmentAsync(Stop);
+        var after = await client.GetStatusAsync(Stop);
+        Assert.InRange(after.DatabaseBytes, 0, before.DatabaseBytes - (Bytes * Pairs / 2));
+        Assert.InRange(after.DatabaseBytesInUse, 1, after.DatabaseBytes);
+        Assert.Equal(hash, await administration.HashKeysAsync(last, Stop));
+        await Assert.ThrowsAsync<CompactedException>(() => administration.HashKeysAsync(compacted - 1, Stop));
+        var store = await administration.HashStoreAsync(Stop);
+        Assert.Equal(store, await administration.HashStoreAsync(Stop));
+        await client.PutAsync("kept", "newest", cancellationToken: Stop);
+        Assert.NotEqual(store, await administration.HashStoreAsync(Stop));
+        Assert.NotEqual(hash.Hash, (await administration.HashKeysAsync(cancellationToken: Stop)).Hash);
+        Assert.Equal(hash, await administration.HashKeysAsync(last, Stop));
+    }
+
+    [Fact]
+    public async Task An_etcd_that_leads_is_found_and_hands_over()
+    {
+        await using var group = await EtcdGroup.Start(3, Stop);
+        await HandsOver(group.Servers);
+    }
+
+    [Fact]
+    public async Task A_Granary_that_leads_is_found_and_hands_over()
+    {
+        await using var group = await PostgresGroup.Start(3, hasWires: false, Stop);
+        await HandsOver(group.Servers);
+    }
+
+    [Fact]
+    public async Task Within_the_cluster_there_is_what_an_operator_does()
+    {
+        await using var client = InClusterServer.Shared!.Client;
+        var administration = client.Administration;
+        var kept = (await client.PutAsync("operated", "1", cancellationToken: Stop)).Revision;
+        var hash = await administration.HashKeysAsync(kept, Stop);
+        var status = await client.GetStatusAsync(Stop);
+        Assert.Equal((status.MemberId, kept), (hash.MemberId, hash.Revision));
+        await client.PutAsync("operated", "2", cancellationToken: Stop);
+        await administration.DefragmentAsync(Stop);
+        Assert.Equal(hash, await administration.HashKeysAsync(kept, Stop));
+        Assert.NotEqual(0u, await administration.HashStoreAsync(Stop));
+
+        await administration.MoveLeaderAsync(status.LeaderId, Stop);
+        Assert.Equal(StatusCode.FailedPrecondition, (await Assert.ThrowsAsync<GranaryException>(() => administration.MoveLeaderAsync(1234, Stop))).StatusCode);
+    }
+
+    private static async Task HandsOver(IReadOnlyList<Server> servers)
+    {
+        await using var client = new GranaryClient([.. servers.Select(static server => server.Address)]);
+        var administration = client.Administration;
+        var members = await administration.ListMembersAsync(Stop);
+        Assert.Equal(servers.Count, members.Count);
+        var first = (await client.GetStatusAsync(Stop)).LeaderId;
+        foreach (var member in members.Where(member => member.Id != first).Concat(members))
+        {
+            await administration.MoveLeaderAsync(member.Id, Stop);
+            await Eventually.Holds("it leads", async () => await client.GetStatusAsync(Stop) is var status && (status.MemberId, status.LeaderId) == (member.Id, member.Id), Generous, Stop);
+        }
+
+        var refused = await Assert.ThrowsAsync<GranaryException>(() => administration.MoveLeaderAsync(1234, Stop));
+        Assert.Equal(("etcdserver: bad leader transferee", false), (refused.Message, refused.MayHaveHappened));
+        var follower = servers.First(server => !members[^1].ClientUrls.Contains(server.Address));
+        await using var another = new GranaryClient(follower.Address);
+        refused = await Assert.ThrowsAsync<GranaryException>(() => another.Administration.MoveLeaderAsync(members[0].Id, Stop));
+        Assert.Equal(("etcdserver: not leader", false), (refused.Message, refused.MayHaveHappened));
     }
 
     private static async Task Denied(Func<Task> call) => Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<GranaryException>(call)).StatusCode);

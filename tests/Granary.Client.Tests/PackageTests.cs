@@ -67,7 +67,7 @@ public sealed class PackageTests : IDisposable
 
     // Of the server the library, not the tool.
     private Task<string> Pack(string project) => Dotnet(
-        "pack", Path.Combine(Repository.Root, project), "-c", "Release", "--no-build", "-o", "feed", $"-p:Version={Version}", "-p:PackAsTool=false");
+        "pack", Path.Combine(Repository.Root, project), "-c", "Release", "--no-build", "-o", "feed", "-p:MinVerSkip=true", $"-p:Version={Version}", "-p:PackAsTool=false");
 
     /// <summary>Makes a program of the first example in a package's README.</summary>
     private async Task Build(string project, params string[] packages)

@@ -11,13 +11,13 @@ internal static class Calls
 
     public static async Task<Answer> Ask(Server server, IMessage request, CancellationToken cancellationToken, Metadata? headers = null)
     {
-        var kv = new KV.KVClient(server.Channel);
-        var leases = new Lease.LeaseClient(server.Channel);
-        var locks = new Protos.Concurrency.Lock.LockClient(server.Channel);
-        var elections = new Election.ElectionClient(server.Channel);
-        var maintenance = new Maintenance.MaintenanceClient(server.Channel);
-        var cluster = new Protos.Cluster.ClusterClient(server.Channel);
-        var auth = new Auth.AuthClient(server.Channel);
+        var kv = new KV.KVClient(server.Calls);
+        var leases = new Lease.LeaseClient(server.Calls);
+        var locks = new Protos.Concurrency.Lock.LockClient(server.Calls);
+        var elections = new Election.ElectionClient(server.Calls);
+        var maintenance = new Maintenance.MaintenanceClient(server.Calls);
+        var cluster = new Protos.Cluster.ClusterClient(server.Calls);
+        var auth = new Auth.AuthClient(server.Calls);
         var options = new CallOptions(headers, DateTime.UtcNow + Deadline, cancellationToken);
         try
         {
@@ -47,7 +47,7 @@ internal static class Calls
                 MemberListRequest list => Comparable(await cluster.MemberListAsync(list, options)),
                 LeaseKeepAliveRequest keepAlive => await First(leases.LeaseKeepAlive(options), keepAlive, cancellationToken),
                 WatchCreateRequest create => await First(
-                    new Watch.WatchClient(server.Channel).Watch(options), new WatchRequest { CreateRequest = create }, cancellationToken),
+                    new Watch.WatchClient(server.Calls).Watch(options), new WatchRequest { CreateRequest = create }, cancellationToken),
                 AuthEnableRequest enable => await auth.AuthEnableAsync(enable, options),
                 AuthDisableRequest disable => await auth.AuthDisableAsync(disable, options),
                 AuthStatusRequest status => await auth.AuthStatusAsync(status, options),
@@ -134,7 +134,7 @@ internal static class Calls
         Server server, string service, string method, byte[] request, CancellationToken cancellationToken)
     {
         var bytes = Marshallers.Create(value => value, value => value);
-        var call = server.Channel.CreateCallInvoker().AsyncUnaryCall(
+        var call = server.Calls.AsyncUnaryCall(
             new Method<byte[], byte[]>(MethodType.Unary, service, method, bytes, bytes),
             host: null,
             new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken),

@@ -33,7 +33,7 @@ public sealed class EtcdctlMaintenanceTests(DefaultPair pair) : ConformanceTest(
         var revision = (await Same(Requests.Put("k", "v"))).Header.Revision;
         Assert.Equal(0, (await Ctl("compaction", "--physical", revision.ToString(CultureInfo.InvariantCulture))).ExitCode);
         Assert.Contains("Finished defragmenting", (await Ctl("defrag")).All, StringComparison.Ordinal);
-        var id = (await new Maintenance.MaintenanceClient(Pair.Subject.Channel).StatusAsync(new StatusRequest(), cancellationToken: Cancellation)).Leader;
+        var id = (await new Maintenance.MaintenanceClient(Pair.Subject.Calls).StatusAsync(new StatusRequest(), cancellationToken: Cancellation)).Leader;
         Assert.Contains("Leadership transferred", (await Ctl("move-leader", id.ToString("x", CultureInfo.InvariantCulture))).All, StringComparison.Ordinal);
     }
 

@@ -33,9 +33,9 @@ public sealed class EtcdctlWatchTests(DefaultPair pair) : ConformanceTest(pair),
         {
             using var watch = new Etcdctl(server, "watch", "-i");
             await watch.Say($"watch i --rev={Start + 1}\nwatch j --rev={Start + 1}\n");
-            await new KV.KVClient(server.Channel).PutAsync(Put("i", "first"), cancellationToken: Cancellation);
+            await new KV.KVClient(server.Calls).PutAsync(Put("i", "first"), cancellationToken: Cancellation);
             await watch.HasPrinted("i\nfirst\n", Generous);
-            await new KV.KVClient(server.Channel).PutAsync(Put("j", "second"), cancellationToken: Cancellation);
+            await new KV.KVClient(server.Calls).PutAsync(Put("j", "second"), cancellationToken: Cancellation);
             await watch.HasPrinted("j\nsecond\n", Generous);
         }
     }

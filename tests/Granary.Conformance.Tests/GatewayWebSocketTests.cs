@@ -22,7 +22,7 @@ public sealed class GatewayWebSocketTests(DefaultPair pair) : ConformanceTest(pa
         await SameNext();
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            await new KV.KVClient(server.Channel).PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("foo") }, cancellationToken: Cancellation);
+            await new KV.KVClient(server.Calls).PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("foo") }, cancellationToken: Cancellation);
         }
 
         await SameNext();

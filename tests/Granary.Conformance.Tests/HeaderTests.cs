@@ -11,7 +11,7 @@ public sealed class HeaderTests(DefaultPair pair) : ConformanceTest(pair), IClas
     {
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var kv = new KV.KVClient(server.Channel);
+            var kv = new KV.KVClient(server.Calls);
             var headers = new List<ResponseHeader>();
             for (var i = 0; i < 3; i++)
             {
@@ -36,10 +36,10 @@ public sealed class HeaderTests(DefaultPair pair) : ConformanceTest(pair), IClas
     public async Task Ids_outlive_a_restart_and_the_term_does_not_go_back()
     {
         await using var server = await Subject.Start(Cancellation);
-        var before = (await new KV.KVClient(server.Channel).PutAsync(Put("a"), cancellationToken: Cancellation)).Header;
+        var before = (await new KV.KVClient(server.Calls).PutAsync(Put("a"), cancellationToken: Cancellation)).Header;
         await server.Stop(Cancellation);
         await server.StartAgain(Cancellation);
-        var after = (await new KV.KVClient(server.Channel).RangeAsync(Range("a"), cancellationToken: Cancellation)).Header;
+        var after = (await new KV.KVClient(server.Calls).RangeAsync(Range("a"), cancellationToken: Cancellation)).Header;
         Assert.Equal((before.ClusterId, before.MemberId, before.Revision), (after.ClusterId, after.MemberId, after.Revision));
         Assert.True(after.RaftTerm >= before.RaftTerm);
     }
@@ -72,7 +72,7 @@ public sealed class HeaderTests(DefaultPair pair) : ConformanceTest(pair), IClas
     {
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var answer = await new KV.KVClient(server.Channel).PutAsync(Put("a"), new Metadata { { name, value } }, cancellationToken: Cancellation);
+            var answer = await new KV.KVClient(server.Calls).PutAsync(Put("a"), new Metadata { { name, value } }, cancellationToken: Cancellation);
             Assert.Equal(Start + 1, answer.Header.Revision);
         }
     }

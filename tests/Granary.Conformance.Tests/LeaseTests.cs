@@ -37,7 +37,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
         await Grant(Id);
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var own = await new Lease.LeaseClient(server.Channel).LeaseGrantAsync(new LeaseGrantRequest { TTL = 100 }, cancellationToken: Cancellation);
+            var own = await new Lease.LeaseClient(server.Calls).LeaseGrantAsync(new LeaseGrantRequest { TTL = 100 }, cancellationToken: Cancellation);
             Assert.True(own.ID > 0);
             Assert.Equal(100, own.TTL);
         }
@@ -108,7 +108,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
         var answers = new List<string>();
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            using var stream = new Lease.LeaseClient(server.Channel).LeaseKeepAlive(cancellationToken: Cancellation);
+            using var stream = new Lease.LeaseClient(server.Calls).LeaseKeepAlive(cancellationToken: Cancellation);
             foreach (var id in asked)
             {
                 await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = id }, Cancellation);
@@ -137,11 +137,11 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
         await SameAnswer(Put("b", lease: Id));
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var kv = new KV.KVClient(server.Channel);
+            var kv = new KV.KVClient(server.Calls);
             await Eventually.Holds(
                 "the keys are gone", async () => (await kv.RangeAsync(Range("a"), cancellationToken: Cancellation)).Count == 0, Generous, Cancellation);
             Assert.True(Stopwatch.GetElapsedTime(granted) >= TimeSpan.FromSeconds(1.9), "too early");
-            using var stream = new Lease.LeaseClient(server.Channel).LeaseKeepAlive(cancellationToken: Cancellation);
+            using var stream = new Lease.LeaseClient(server.Calls).LeaseKeepAlive(cancellationToken: Cancellation);
             await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = Id }, Cancellation);
             Assert.True(await stream.ResponseStream.MoveNext(Cancellation));
             Assert.Equal((Id, 0), (stream.ResponseStream.Current.ID, stream.ResponseStream.Current.TTL));
@@ -160,7 +160,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
         await Grant(Id + 2, 2000);
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var listed = await new Lease.LeaseClient(server.Channel).LeaseLeasesAsync(new LeaseLeasesRequest(), cancellationToken: Cancellation);
+            var listed = await new Lease.LeaseClient(server.Calls).LeaseLeasesAsync(new LeaseLeasesRequest(), cancellationToken: Cancellation);
             Assert.Equal([Id + 1, Id + 2, Id], listed.Leases.Select(lease => lease.ID).Where(id => id >= Id && id <= Id + 2));
         }
     }
@@ -203,7 +203,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
         var observed = new List<List<string>>();
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var client = new Election.ElectionClient(server.Channel);
+            var client = new Election.ElectionClient(server.Calls);
             using var observer = client.Observe(new LeaderRequest { Name = Bytes("e") }, cancellationToken: Cancellation);
             var seen = new List<string>();
             await Observe(observer, seen);
@@ -212,7 +212,7 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
             var next = client.CampaignAsync(new CampaignRequest { Name = Bytes("e"), Lease = Id + 1, Value = Bytes("next") }, cancellationToken: Cancellation);
             await Eventually.Holds(
                 "the candidate waits",
-                async () => (await new KV.KVClient(server.Channel).RangeAsync(Range($"e/{Id + 1:x}"), cancellationToken: Cancellation)).Count == 1,
+                async () => (await new KV.KVClient(server.Calls).RangeAsync(Range($"e/{Id + 1:x}"), cancellationToken: Cancellation)).Count == 1,
                 Generous,
                 Cancellation);
             await client.ResignAsync(new ResignRequest { Leader = leader }, cancellationToken: Cancellation);
@@ -232,8 +232,8 @@ public sealed class LeaseTests(DefaultPair pair) : ConformanceTest(pair), IClass
         await Grant(Id + 1, 600);
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var client = new Protos.Concurrency.Lock.LockClient(server.Channel);
-            var kv = new KV.KVClient(server.Channel);
+            var client = new Protos.Concurrency.Lock.LockClient(server.Calls);
+            var kv = new KV.KVClient(server.Calls);
             await client.LockAsync(new LockRequest { Name = Bytes("l"), Lease = Id }, cancellationToken: Cancellation);
             using var leave = new CancellationTokenSource();
             var waiting = client.LockAsync(new LockRequest { Name = Bytes("l"), Lease = Id + 1 }, cancellationToken: leave.Token);

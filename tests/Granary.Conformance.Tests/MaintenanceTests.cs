@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using Grpc.Core;
 using static Granary.Conformance.Tests.Requests;
 
 namespace Granary.Conformance.Tests;
@@ -82,9 +84,28 @@ public sealed class MaintenanceTests(DefaultPair pair) : ConformanceTest(pair), 
         await SameAnswer(new HashKVRequest { Revision = Start + 3 });
         await SameAnswer(new HashKVRequest { Revision = Start + 5 });
         await SameAnswer(new HashKVRequest { Revision = 0 });
+        await SameAnswer(new HashRequest());
 
-        async Task<uint> Hash(long revision) => (await new Maintenance.MaintenanceClient(Pair.Subject.Channel)
+        async Task<uint> Hash(long revision) => (await new Maintenance.MaintenanceClient(Pair.Subject.Calls)
             .HashKVAsync(new HashKVRequest { Revision = revision }, cancellationToken: Cancellation)).Hash;
+    }
+
+    [Fact]
+    public async Task A_snapshot_says_how_much_is_left_and_ends_with_its_checksum()
+    {
+        foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
+        {
+            using var call = new Maintenance.MaintenanceClient(server.Calls).Snapshot(new SnapshotRequest(), cancellationToken: Cancellation);
+            var pieces = await call.ResponseStream.ReadAllAsync(Cancellation).ToListAsync(Cancellation);
+            foreach (var (before, piece) in pieces.Zip(pieces.Skip(1).SkipLast(1)))
+            {
+                Assert.Equal(before.RemainingBytes - (ulong)piece.Blob.Length, piece.RemainingBytes);
+            }
+
+            Assert.Equal((0UL, 0UL), (pieces[^2].RemainingBytes, pieces[^1].RemainingBytes));
+            var file = pieces.SkipLast(1).SelectMany(static piece => piece.Blob.ToByteArray()).ToArray();
+            Assert.Equal(Convert.ToHexString(SHA256.HashData(file)), Convert.ToHexString(pieces[^1].Blob.Span));
+        }
     }
 
     [Fact]
@@ -94,7 +115,7 @@ public sealed class MaintenanceTests(DefaultPair pair) : ConformanceTest(pair), 
         await SameAnswer(new MoveLeaderRequest());
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var maintenance = new Maintenance.MaintenanceClient(server.Channel);
+            var maintenance = new Maintenance.MaintenanceClient(server.Calls);
             var id = (await maintenance.StatusAsync(new StatusRequest(), cancellationToken: Cancellation)).Leader;
             Assert.Null((await maintenance.MoveLeaderAsync(new MoveLeaderRequest { TargetID = id }, cancellationToken: Cancellation)).Header);
         }
@@ -120,7 +141,27 @@ public sealed class MaintenanceTests(DefaultPair pair) : ConformanceTest(pair), 
     [InlineData("foo")]
     [InlineData("http://example.com")]
     [InlineData("http://example.com:2380/path")]
-    public Task A_member_needs_a_url_with_a_port_and_no_path(string url) => SameAnswer(new MemberAddRequest { PeerURLs = { url } });
+    public async Task A_member_needs_a_url_with_a_port_and_no_path(string url)
+    {
+        await SameAnswer(new MemberAddRequest { PeerURLs = { url } });
+        await SameAnswer(new MemberAddRequest { PeerURLs = { url }, IsLearner = true });
+    }
+
+    [Fact]
+    public async Task A_member_is_found_where_it_says()
+    {
+        foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
+        {
+            var cluster = new Protos.Cluster.ClusterClient(server.Calls);
+            var member = (await cluster.MemberListAsync(new MemberListRequest { Linearizable = true }, cancellationToken: Cancellation)).Members.Single();
+            var elsewhere = $"http://127.0.0.1:{LoopbackPorts.Take()}";
+            foreach (var url in (string[])[elsewhere, .. member.PeerURLs])
+            {
+                await cluster.MemberUpdateAsync(new MemberUpdateRequest { ID = member.ID, PeerURLs = { url } }, cancellationToken: Cancellation);
+                Assert.Equal([url], (await cluster.MemberListAsync(new MemberListRequest { Linearizable = true }, cancellationToken: Cancellation)).Members.Single().PeerURLs);
+            }
+        }
+    }
 
     [Fact]
     public async Task The_only_member_stays_is_no_learner_and_nobody_else_is_there()
@@ -141,7 +182,7 @@ public sealed class MaintenanceTests(DefaultPair pair) : ConformanceTest(pair), 
 
         async Task<Answer> AskOwn(Server server, Func<ulong, string, Google.Protobuf.IMessage> request)
         {
-            var member = (await new Protos.Cluster.ClusterClient(server.Channel).MemberListAsync(new MemberListRequest(), cancellationToken: Cancellation)).Members[0];
+            var member = (await new Protos.Cluster.ClusterClient(server.Calls).MemberListAsync(new MemberListRequest(), cancellationToken: Cancellation)).Members[0];
             return await Calls.Ask(server, request(member.ID, member.PeerURLs[0]), Cancellation);
         }
     }

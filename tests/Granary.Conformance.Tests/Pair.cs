@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Conformance.Tests.Compatibility;
 
 namespace Granary.Conformance.Tests;
 
@@ -57,6 +58,7 @@ public abstract class Pair(params string[] flags) : IAsyncLifetime
     /// </summary>
     internal async Task<long> Level(CancellationToken cancellationToken)
     {
+        CallNotes.LeaveOut();
         var filler = Requests.Put("filler");
         var etcd = await RevisionAfter(Etcd, filler, cancellationToken);
         var subject = await RevisionAfter(Subject, filler, cancellationToken);

@@ -15,8 +15,8 @@ internal sealed class PairedWatch : IDisposable
 
     public PairedWatch(Pair pair, Metadata? headers = null)
     {
-        _etcd = new Watch.WatchClient(pair.Etcd.Channel).Watch(headers, cancellationToken: Cancellation);
-        _subject = new Watch.WatchClient(pair.Subject.Channel).Watch(headers, cancellationToken: Cancellation);
+        _etcd = new Watch.WatchClient(pair.Etcd.Calls).Watch(headers, cancellationToken: Cancellation);
+        _subject = new Watch.WatchClient(pair.Subject.Calls).Watch(headers, cancellationToken: Cancellation);
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

@@ -7,7 +7,7 @@ namespace Granary.Conformance.Tests;
 /// <summary>RangeStream is new in etcd 3.7: what it streams is held against Granary's own Range.</summary>
 public sealed class RangeStreamTests(DefaultPair pair) : ConformanceTest(pair), IClassFixture<DefaultPair>
 {
-    private KV.KVClient Kv => new(Pair.Subject.Channel);
+    private KV.KVClient Kv => new(Pair.Subject.Calls);
 
     [Theory]
     [InlineData(0, false)]
@@ -158,7 +158,7 @@ public sealed class RangeStreamTests(DefaultPair pair) : ConformanceTest(pair), 
         // Not about Granary: what clients fall back on, and that the pair's etcd is none to compare streams with.
         var error = await Assert.ThrowsAsync<RpcException>(async () =>
         {
-            using var call = new KV.KVClient(Pair.Etcd.Channel).RangeStream(Range("a"), cancellationToken: Cancellation);
+            using var call = new KV.KVClient(Pair.Etcd.Calls).RangeStream(Range("a"), cancellationToken: Cancellation);
             await call.ResponseStream.MoveNext(Cancellation);
         });
         Assert.Equal(

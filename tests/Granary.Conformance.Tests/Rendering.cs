@@ -56,7 +56,7 @@ internal static class Rendering
         text.Append('}');
     }
 
-    private static bool IsDefault(FieldDescriptor field, IMessage message) => field.Accessor.GetValue(message) switch
+    public static bool IsDefault(FieldDescriptor field, IMessage message) => field.Accessor.GetValue(message) switch
     {
         null => true,
         IList list => list.Count == 0,

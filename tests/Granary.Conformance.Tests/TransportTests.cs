@@ -67,7 +67,7 @@ public sealed class TransportTests(DefaultPair pair) : ConformanceTest(pair), IC
     {
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var kv = new KV.KVClient(server.Channel);
+            var kv = new KV.KVClient(server.Calls);
             var headers = new Metadata { { "grpc-internal-encoding-request", "gzip" } };
             var answer = await kv.PutAsync(Put("a", new string('v', 10_000)), headers, cancellationToken: Cancellation);
             Assert.Equal(Start + 1, answer.Header.Revision);
@@ -79,7 +79,7 @@ public sealed class TransportTests(DefaultPair pair) : ConformanceTest(pair), IC
     {
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var health = new Health.HealthClient(server.Channel);
+            var health = new Health.HealthClient(server.Calls);
             Assert.Equal(
                 HealthCheckResponse.Types.ServingStatus.Serving,
                 (await health.CheckAsync(new HealthCheckRequest(), cancellationToken: Cancellation)).Status);
@@ -94,14 +94,14 @@ public sealed class TransportTests(DefaultPair pair) : ConformanceTest(pair), IC
     {
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
-            var status = await new Maintenance.MaintenanceClient(server.Channel).StatusAsync(new StatusRequest(), cancellationToken: Cancellation);
+            var status = await new Maintenance.MaintenanceClient(server.Calls).StatusAsync(new StatusRequest(), cancellationToken: Cancellation);
             Assert.Matches(@"^3\.\d+\.\d+$", status.Version);
             Assert.True(status.DbSize > 0 && status.DbSizeInUse <= status.DbSize);
             Assert.Equal(status.Header.MemberId, status.Leader);
             Assert.True(status.RaftIndex >= status.RaftAppliedIndex && status.RaftTerm >= 1);
             Assert.Equal(Start, status.Header.Revision);
 
-            var members = await new Protos.Cluster.ClusterClient(server.Channel).MemberListAsync(new MemberListRequest { Linearizable = true }, cancellationToken: Cancellation);
+            var members = await new Protos.Cluster.ClusterClient(server.Calls).MemberListAsync(new MemberListRequest { Linearizable = true }, cancellationToken: Cancellation);
             Assert.Equal(0, members.Header.Revision);
             var member = Assert.Single(members.Members);
             Assert.Equal(status.Header.MemberId, member.ID);

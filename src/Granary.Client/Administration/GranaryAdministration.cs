@@ -25,6 +25,18 @@ internal sealed class GranaryAdministration(ICalls calls) : IGranaryAdministrati
     public Task PromoteMemberAsync(ulong memberId, CancellationToken cancellationToken) =>
         calls.Ask(UnaryMethods.MemberPromote, new MemberPromoteRequest { ID = memberId }, cancellationToken);
 
+    public Task MoveLeaderAsync(ulong memberId, CancellationToken cancellationToken) =>
+        calls.Ask(UnaryMethods.MoveLeader, new MoveLeaderRequest { TargetID = memberId }, cancellationToken);
+
+    public Task DefragmentAsync(CancellationToken cancellationToken) =>
+        calls.Ask(UnaryMethods.Defragment, new DefragmentRequest(), cancellationToken);
+
+    public async Task<KeyspaceHash> HashKeysAsync(long revision, CancellationToken cancellationToken) =>
+        KeyspaceHash.Of(await calls.Ask(UnaryMethods.HashKV, new HashKVRequest { Revision = revision }, cancellationToken).ConfigureAwait(false), revision);
+
+    public async Task<uint> HashStoreAsync(CancellationToken cancellationToken) =>
+        (await calls.Ask(UnaryMethods.Hash, new HashRequest(), cancellationToken).ConfigureAwait(false)).Hash;
+
     public async Task<IReadOnlyList<Alarm>> ListAlarmsAsync(CancellationToken cancellationToken)
     {
         var request = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Get };

@@ -1,6 +1,6 @@
 namespace Granary.Client;
 
-/// <summary>What an operator does: members of the cluster, alarms, users and what they may do. With authentication on, most of it is for users of the role <c>root</c>.</summary>
+/// <summary>What an operator does: members of the cluster, alarms, space, users and what they may do. With authentication on, most of it is for users of the role <c>root</c>.</summary>
 /// <remarks>Each throws <see cref="GranaryException"/> where it is refused, or has no answer.</remarks>
 public interface IGranaryAdministration
 {
@@ -22,6 +22,30 @@ public interface IGranaryAdministration
 
     /// <summary>Makes a learner a member like the others.</summary>
     Task PromoteMemberAsync(ulong memberId, CancellationToken cancellationToken = default);
+
+    /// <summary>Has another member lead. Only the leader can do that: of several servers each is asked until one is it. A client within the cluster asks its own silo.</summary>
+    /// <param name="memberId">Who is to lead; a learner cannot.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task MoveLeaderAsync(ulong memberId, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Gives the space of what is deleted and compacted back to the disk, on the server that is asked: one of the client's, so each member needs a client of
+    /// its own. An etcd does nothing else meanwhile.
+    /// </summary>
+    /// <remarks>Of a large store it takes minutes: the client's <see cref="GranaryClientOptions.CallTimeout"/> has to allow them. When that is over, the server goes on.</remarks>
+    Task DefragmentAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>A checksum of all pairs as they are at a revision, on the server that is asked.</summary>
+    /// <param name="revision">The revision; 0: the newest.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="CompactedException">The revision is compacted.</exception>
+    Task<KeyspaceHash> HashKeysAsync(long revision = 0, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// A checksum of all that the server has stored which is asked. It changes with every write: servers are compared by
+    /// <see cref="HashKeysAsync(long, CancellationToken)"/>.
+    /// </summary>
+    Task<uint> HashStoreAsync(CancellationToken cancellationToken = default);
 
     /// <summary>The alarms that are up.</summary>
     Task<IReadOnlyList<Alarm>> ListAlarmsAsync(CancellationToken cancellationToken = default);

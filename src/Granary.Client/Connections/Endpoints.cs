@@ -14,6 +14,8 @@ internal sealed class Endpoints(IReadOnlyList<Endpoint> all, TimeProvider time) 
     private int _last = Random.Shared.Next(all.Count);
     private int _resting;
 
+    public int Count => all.Count;
+
     /// <summary>When all rest, the one that does so least long from now.</summary>
     /// <param name="rest">For how long.</param>
     public Endpoint Next(out TimeSpan rest)

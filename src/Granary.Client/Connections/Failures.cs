@@ -9,6 +9,10 @@ internal static class Failures
     /// <summary>Whether another server may answer, or the same one later.</summary>
     public static bool IsOfServer(RpcException exception) => exception.StatusCode == StatusCode.Unavailable || IsOfWire(exception);
 
+    /// <summary>Whether it is for the leader to do, and another server is that: nothing was done.</summary>
+    public static bool IsForLeader(RpcException exception) =>
+        exception is { StatusCode: StatusCode.FailedPrecondition, Status.Detail: "etcdserver: not leader" };
+
     /// <summary>Whether there was no connection that it could have been sent on.</summary>
     public static bool IsSurelyNotSent(RpcException exception) => exception.Status.DebugException switch
     {

@@ -12,6 +12,9 @@ internal sealed class GrpcCalls : ICalls
     // etcd ends a stream with this when its server has lost the others: it is resumed at another one.
     private static readonly Metadata.Entry RequiresLeader = new("hasleader", "true");
 
+    // Before a server that does not lead is asked once more, since another one has not answered yet.
+    private static readonly TimeSpan RestOfFollower = TimeSpan.FromMilliseconds(100);
+
     // A token that was just got may be unknown to a server that has just joined; more often it is something else.
     private const int MaxRenewals = 3;
 
@@ -38,12 +41,14 @@ internal sealed class GrpcCalls : ICalls
         var timeout = atMost < _timeout ? atMost.Value : _timeout;
         var renewals = 0;
         var mayBeDone = false;
+        HashSet<Endpoint>? followers = null;
 
         // Less is not worth an attempt: it would end by the deadline, and nobody would know what it has done.
         var leastTime = timeout / 10;
         for (var attempt = 1; ; attempt++)
         {
             var endpoint = _endpoints.Next(out var rest);
+            rest = followers?.Contains(endpoint) == true && rest < RestOfFollower ? RestOfFollower : rest;
             if (attempt > 1 && rest > TimeSpan.Zero)
             {
                 await Task.Delay(TimeSpan.FromTicks(Math.Clamp((Left() - leastTime).Ticks, 0, rest.Ticks)), _time, cancellationToken).ConfigureAwait(false);
@@ -67,6 +72,11 @@ internal sealed class GrpcCalls : ICalls
                     continue;
                 }
 
+                if (Failures.IsForLeader(exception) && IsAnotherToBeAsked(endpoint))
+                {
+                    continue;
+                }
+
                 var isSent = headers is not null && !Failures.IsSurelyNotSent(exception);
                 mayBeDone |= isSent && Failures.LeavesOpen(exception);
                 if (Failures.IsOfServer(exception) || exception.StatusCode == StatusCode.DeadlineExceeded)
@@ -87,6 +97,12 @@ internal sealed class GrpcCalls : ICalls
                 Telemetry.Called(method.Name, _time.GetElapsedTime(start), attempt, exception.StatusCode);
                 throw Failures.Exception(exception, mayHaveHappened: method.Kind != CallKind.Read && mayBeDone);
             }
+        }
+
+        bool IsAnotherToBeAsked(Endpoint follower)
+        {
+            (followers ??= []).Add(follower);
+            return followers.Count < _endpoints.Count && Left() > leastTime;
         }
 
         TimeSpan Left() => timeout - _time.GetElapsedTime(start);

@@ -70,6 +70,19 @@ internal static class UnaryMethods
     public static readonly UnaryMethod<AlarmRequest, AlarmResponse> Alarm =
         new("Maintenance/Alarm", CallKind.RepeatableWrite, AlarmResponse.Parser);
 
+    public static readonly UnaryMethod<HashRequest, HashResponse> Hash =
+        new("Maintenance/Hash", CallKind.Read, HashResponse.Parser);
+
+    public static readonly UnaryMethod<HashKVRequest, HashKVResponse> HashKV =
+        new("Maintenance/HashKV", CallKind.Read, HashKVResponse.Parser);
+
+    /// <summary>It takes as long as it takes: asked again, another server would do it too.</summary>
+    public static readonly UnaryMethod<DefragmentRequest, DefragmentResponse> Defragment =
+        new("Maintenance/Defragment", CallKind.Write, DefragmentResponse.Parser);
+
+    public static readonly UnaryMethod<MoveLeaderRequest, MoveLeaderResponse> MoveLeader =
+        new("Maintenance/MoveLeader", CallKind.Write, MoveLeaderResponse.Parser);
+
     public static readonly UnaryMethod<AuthenticateRequest, AuthenticateResponse> Authenticate =
         new("Auth/Authenticate", CallKind.Read, AuthenticateResponse.Parser);
 

@@ -54,6 +54,10 @@ internal sealed class InClusterMethods : IDisposable
         Add(UnaryMethods.MemberPromote, cluster.MemberPromote);
         Add(UnaryMethods.Status, maintenance.Status);
         Add(UnaryMethods.Alarm, maintenance.Alarm);
+        Add(UnaryMethods.Hash, maintenance.Hash);
+        Add(UnaryMethods.HashKV, maintenance.HashKV);
+        Add(UnaryMethods.Defragment, maintenance.Defragment);
+        Add(UnaryMethods.MoveLeader, maintenance.MoveLeader);
         Add(UnaryMethods.Authenticate, auth.Authenticate);
         Add(UnaryMethods.AuthStatus, auth.AuthStatus);
         Add(UnaryMethods.AuthEnable, auth.AuthEnable);

@@ -125,7 +125,7 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
         foreach (var server in (Server[])[Pair.Etcd, Pair.Subject])
         {
             var token = await Token(server, "ann", "a");
-            using var keepAlive = new Protos.Lease.LeaseClient(server.Channel).LeaseKeepAlive(Headers(token), cancellationToken: Cancellation);
+            using var keepAlive = new Protos.Lease.LeaseClient(server.Calls).LeaseKeepAlive(Headers(token), cancellationToken: Cancellation);
             foreach (var lease in (long[])[Lease, 5, Lease, Lease + 1])
             {
                 await keepAlive.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = lease }, Cancellation);
@@ -155,10 +155,10 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
         {
             var token = await Token(server, "ann", "a");
             var root = await Token(server, "root", AuthPair.RootPassword);
-            using var watch = new Watch.WatchClient(server.Channel).Watch(Headers(token), cancellationToken: Cancellation);
-            using var keepAlive = new Protos.Lease.LeaseClient(server.Channel).LeaseKeepAlive(Headers(token), cancellationToken: Cancellation);
-            var auth = new Auth.AuthClient(server.Channel);
-            var kv = new KV.KVClient(server.Channel);
+            using var watch = new Watch.WatchClient(server.Calls).Watch(Headers(token), cancellationToken: Cancellation);
+            using var keepAlive = new Protos.Lease.LeaseClient(server.Calls).LeaseKeepAlive(Headers(token), cancellationToken: Cancellation);
+            var auth = new Auth.AuthClient(server.Calls);
+            var kv = new KV.KVClient(server.Calls);
             var log = new List<string>();
 
             await watch.RequestStream.WriteAsync(Watches("a"), Cancellation);
@@ -207,7 +207,7 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
     }
 
     private static async Task<string> Token(Server server, string name, string password) =>
-        (await new Auth.AuthClient(server.Channel).AuthenticateAsync(new AuthenticateRequest { Name = name, Password = password }, cancellationToken: Cancellation)).Token;
+        (await new Auth.AuthClient(server.Calls).AuthenticateAsync(new AuthenticateRequest { Name = name, Password = password }, cancellationToken: Cancellation)).Token;
 
     private static WatchRequest Watches(string key) => new() { CreateRequest = new WatchCreateRequest { Key = Bytes(key) } };
 
@@ -230,7 +230,7 @@ public sealed class AuthAccessTests(AuthPair pair) : AuthTest(pair), IClassFixtu
     private static async Task<string> FirstAnswer(Server server, string service, string method, IMessage request, Metadata? headers)
     {
         var bytes = Marshallers.Create(value => value, value => value);
-        using var call = server.Channel.CreateCallInvoker().AsyncDuplexStreamingCall(
+        using var call = server.Calls.AsyncDuplexStreamingCall(
             new Method<byte[], byte[]>(MethodType.DuplexStreaming, service, method, bytes, bytes),
             host: null,
             new CallOptions(headers, DateTime.UtcNow.AddSeconds(30), Cancellation));

@@ -43,7 +43,7 @@ public class AuthPair() : Pair("--bcrypt-cost=4")
     {
         foreach (var server in (Server[])[Etcd, Subject])
         {
-            var auth = new Auth.AuthClient(server.Channel);
+            var auth = new Auth.AuthClient(server.Calls);
             var headers = new Metadata();
             try
             {
