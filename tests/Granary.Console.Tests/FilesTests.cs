@@ -82,7 +82,7 @@ public sealed class FilesTests
     public async Task It_can_be_shut()
     {
         await using var server = await Start("--enable-console=false");
-        foreach (var path in (string[])["/console", "/console/", "/console/settings.json"])
+        foreach (var path in (string[])["/console", "/console/", "/console/settings.json", "/console/history"])
         {
             using var answer = await Get(server, path, "identity");
             Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);

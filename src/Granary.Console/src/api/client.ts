@@ -78,14 +78,14 @@ export async function lose(): Promise<void> {
 
 const asksWhoIsThere = (error: ApiError): boolean => /user name is empty|invalid auth token|revision of auth store is old|auth revision.* is old/.test(error.message);
 
-/** Sends a request, and returns the answer once its first line is there. */
-export async function send(path: string, request: object, signal?: AbortSignal): Promise<Response> {
+/** Sends a request, or asks for a resource if there is none; returns the answer once its first line is there. */
+export async function send(path: string, request: object | null, signal?: AbortSignal): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(path, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', ...(token === null ? {} : { Authorization: token }) },
-      body: JSON.stringify(request),
+      method: request ? 'POST' : 'GET',
+      headers: { ...(request ? { 'Content-Type': 'application/json' } : {}), ...(token === null ? {} : { Authorization: token }) },
+      body: request && JSON.stringify(request),
       cache: 'no-store',
       credentials: 'omit',
       signal: signal ?? null,
@@ -122,7 +122,7 @@ export function noted(error: ApiError): ApiError {
   return error;
 }
 
-export async function call<T>(path: string, request: object = {}, signal?: AbortSignal): Promise<T> {
+export async function call<T>(path: string, request: object | null = {}, signal?: AbortSignal): Promise<T> {
   const answer = await send(path, request, signal);
   try {
     return (await answer.json()) as T;

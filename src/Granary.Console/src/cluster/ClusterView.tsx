@@ -6,6 +6,7 @@ import { bytes, memberName, number } from '../ui/format';
 import { useLoad } from '../ui/load';
 import { PageHead } from '../ui/PageHead';
 import { perform } from '../ui/perform';
+import { link } from '../ui/route';
 import { useStore } from '../ui/store';
 import { Upkeep } from './Upkeep';
 
@@ -39,7 +40,9 @@ export function ClusterView() {
   }, []);
   return (
     <div class="page">
-      <PageHead title="Cluster" onRefresh={reload} />
+      <PageHead title="Cluster" onRefresh={reload}>
+        <a href={link('charts')}>Charts of the last hour</a>
+      </PageHead>
       <Failure error={error} />
       {value && (
         <>
