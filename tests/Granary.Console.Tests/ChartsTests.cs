@@ -51,6 +51,30 @@ public sealed class ChartsTests(Browser browser) : ConsoleTest(browser)
     }
 
     [Fact]
+    public async Task Each_range_says_which_keys_it_has_and_what_it_has_to_do()
+    {
+        var page = await Open("#/cluster");
+        var ranges = page.GetByRole(AriaRole.Group, new PageGetByRoleOptions { Name = "Ranges" }).GetByRole(AriaRole.Listitem);
+        await Assertions.Expect(ranges).ToContainTextAsync(["before h", "h up to p", "from p on"]);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var writing = Task.Run(
+            async () =>
+            {
+                while (!enough.IsCancellationRequested)
+                {
+                    await Client.PutAsync("k", "v", cancellationToken: Stop);
+                    await Client.GetAsync("z", cancellationToken: Stop);
+                    await Client.Txn().Then(Op.Put("a", "1"), Op.Put("k", "1")).CommitAsync(Stop);
+                }
+            },
+            Stop);
+        await Assertions.Expect(ranges).ToHaveTextAsync(
+            [new Regex("^before h ?0 reads/s, [1-9].* writes/s"), new Regex("^h up to p ?0 reads/s, [1-9].* writes/s"), new Regex("^from p on ?[1-9].* reads/s, 0 writes/s")]);
+        await enough.CancelAsync();
+        await writing;
+    }
+
+    [Fact]
     public async Task Only_who_has_the_role_root_is_told_where_there_are_users()
     {
         foreach (var command in (string[])["user add root:roots", "user grant-role root root", "user add ann:anns", "auth enable"])
@@ -76,7 +100,7 @@ public sealed class ChartsTests(Browser browser) : ConsoleTest(browser)
         await Assertions.Expect(page.GetByRole(AriaRole.Figure)).ToHaveCountAsync(0);
     }
 
-    private protected override string[] Flags => [];
+    private protected override string[] Flags => ["--initial-range-splits", "h,p"];
 
     private protected override bool Expects(string complaint) => complaint.Contains("the server responded with a status of 40", StringComparison.Ordinal);
 

@@ -50,6 +50,7 @@ internal static class WebComposition
         if (options.EnableConsole && options.EnableGrpcGateway)
         {
             builder.Services.AddSingleton<History>();
+            builder.Services.AddSingleton<RangeRates>();
             builder.Services.AddSingleton<HistoryEndpoint>();
             builder.Services.AddHostedService<HistorySampler>();
         }

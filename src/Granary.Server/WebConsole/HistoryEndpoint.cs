@@ -8,14 +8,15 @@ using Granary.Server.Identity;
 namespace Granary.Server.WebConsole;
 
 /// <summary>Gives out the last hour as JSON, to who has the role root where authentication is on.</summary>
-internal sealed class HistoryEndpoint(History history, Callers callers)
+internal sealed class HistoryEndpoint(History history, RangeRates ranges, Callers callers)
 {
     /// <summary>Below /console/.</summary>
     public const string Path = "history";
 
     /// <summary>
     /// Answers with all samples, or with those behind <c>?after=</c>, a time in milliseconds since 1970: their times, and for each name a value
-    /// per sample, null where there was nothing to measure. Errors are those of the gateway.
+    /// per sample, null where there was nothing to measure. Then what each range takes now: its first key in base64, reads and writes per second.
+    /// Errors are those of the gateway.
     /// </summary>
     public async Task Serve(HttpContext context)
     {
@@ -61,6 +62,19 @@ internal sealed class HistoryEndpoint(History history, Callers callers)
         }
 
         json.WriteEndObject();
+        json.WriteStartArray("ranges");
+        foreach (var range in ranges.Latest)
+        {
+            json.WriteStartObject();
+            json.WriteBase64String("start", range.Start.Span);
+            json.WritePropertyName("reads");
+            Write(json, range.Reads);
+            json.WritePropertyName("writes");
+            Write(json, range.Writes);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteEndObject();
         await json.FlushAsync(context.RequestAborted);
     }

@@ -15,6 +15,7 @@ internal sealed class HistorySampler : BackgroundService
 
     private readonly Replica _replica;
     private readonly History _history;
+    private readonly RangeRates _ranges;
     private readonly TimeProvider _time;
     private readonly MeterListener _listener = new();
     private readonly DurationCounts _commits = new();
@@ -24,10 +25,11 @@ internal sealed class HistorySampler : BackgroundService
     private readonly float[] _sample = new float[History.Names.Count];
     private long _events;
 
-    public HistorySampler(Replica replica, RpcMetrics rpcs, History history, TimeProvider time)
+    public HistorySampler(Replica replica, RpcMetrics rpcs, History history, RangeRates ranges, TimeProvider time)
     {
         _replica = replica;
         _history = history;
+        _ranges = ranges;
         _time = time;
         var read = rpcs.Find(Kv + "Range")!;
         RpcMethodMetrics[] writes = [.. Writes.Select(path => rpcs.Find(path)!)];
@@ -83,21 +85,7 @@ internal sealed class HistorySampler : BackgroundService
         _sample[at++] = figures.SizeBytes;
         _sample[at++] = figures.InUseBytes;
         _sample[at] = _replica.State.Term;
+        _ranges.Measure(elapsed);
         _history.Add(_time.GetUtcNow(), _sample);
-    }
-
-    /// <summary>How fast a count grows.</summary>
-    private sealed class Rate(Func<long> count)
-    {
-        private long _before;
-
-        /// <summary>Per second since the last call; NaN for no time.</summary>
-        public float Next(TimeSpan elapsed)
-        {
-            var now = count();
-            var added = now - _before;
-            _before = now;
-            return elapsed > TimeSpan.Zero ? (float)(added / elapsed.TotalSeconds) : float.NaN;
-        }
     }
 }

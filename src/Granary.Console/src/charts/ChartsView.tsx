@@ -45,7 +45,7 @@ const charts: readonly Drawn[] = [
 
 /** The last hour of the server that the page came from, in charts that go on by themselves. */
 export function ChartsView() {
-  const { history, error } = useHistory();
+  const { value: history, error } = useHistory();
   return (
     <div class="page">
       <div class="bar">
@@ -79,6 +79,7 @@ function Charts({ history }: { history: History }) {
         </span>
         <input
           type="range"
+          dir="ltr"
           min={0}
           max={last}
           value={chosenAt >= 0 ? chosenAt : last}

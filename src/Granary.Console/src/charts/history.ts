@@ -1,6 +1,6 @@
-import { useEffect, useState } from 'preact/hooks';
-import { call, ConnectionError, epoch } from '../api/client';
-import { useStore } from '../ui/store';
+import { call } from '../api/client';
+import type { Base64 } from '../api/types';
+import { usePolled, type Polled } from '../ui/load';
 
 export type SeriesName =
   | 'reads' | 'writes' | 'events' | 'readMedian' | 'read99' | 'writeMedian' | 'write99' | 'commitMedian' | 'commit99' | 'flushMedian' | 'flush99'
@@ -14,10 +14,22 @@ export interface History {
   intervalMilliseconds: number;
   times: readonly number[];
   series: Record<SeriesName, Series>;
+  /** Those of the newest sample, in key order. */
+  ranges: readonly RangeLoad[];
+}
+
+export interface RangeLoad {
+  start: Base64;
+  /** Per second. */
+  reads: number | null;
+  writes: number | null;
 }
 
 export const minute = 60_000;
 const hour = 60 * minute;
+
+// As often as the server takes one.
+const sampleInterval = 5000;
 
 const historyOf = (after: number, signal: AbortSignal): Promise<History> => call<History>(`history?after=${after}`, null, signal);
 
@@ -37,34 +49,12 @@ function joined(before: History, come: History): History {
 }
 
 /** The last hour of this server, which goes on as long as somebody looks. */
-export function useHistory(): { history: History | null; error: Error | null } {
-  const [state, setState] = useState<{ history: History | null; error: Error | null }>({ history: null, error: null });
-  const now = useStore(epoch);
-  useEffect(() => {
-    const controller = new AbortController();
-    let history: History | null = null;
-    let timer = 0;
-    const ask = async (): Promise<void> => {
-      try {
-        // Whoever looks elsewhere is told when they are back.
-        if (history === null || !document.hidden) {
-          const come = await historyOf(history ? lastTime(history) : 0, controller.signal);
-          history = history ? joined(history, come) : come;
-          setState({ history, error: null });
-        }
-        timer = setTimeout(() => void ask(), history.intervalMilliseconds);
-      } catch (error) {
-        // A server that is away is asked again when it is back: that is another epoch.
-        if (!controller.signal.aborted) {
-          setState((before) => ({ history: error instanceof ConnectionError ? before.history : null, error: error as Error }));
-        }
-      }
-    };
-    void ask();
-    return () => {
-      controller.abort();
-      clearTimeout(timer);
-    };
-  }, [now]);
-  return state;
-}
+export const useHistory = (): Polled<History> =>
+  usePolled(async (before, signal) => {
+    const come = await historyOf(before ? lastTime(before) : 0, signal);
+    return before ? joined(before, come) : come;
+  }, sampleInterval);
+
+/** What each range of the keyspace takes now. */
+export const useRanges = (): Polled<readonly RangeLoad[]> =>
+  usePolled(async (_, signal) => (await historyOf(Number.MAX_SAFE_INTEGER, signal)).ranges, sampleInterval);

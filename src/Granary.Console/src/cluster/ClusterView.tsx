@@ -8,6 +8,7 @@ import { PageHead } from '../ui/PageHead';
 import { perform } from '../ui/perform';
 import { link } from '../ui/route';
 import { useStore } from '../ui/store';
+import { Ranges } from './Ranges';
 import { Upkeep } from './Upkeep';
 
 interface Cluster {
@@ -49,6 +50,7 @@ export function ClusterView() {
           <Alarms alarms={value.alarms} onDisarmed={reload} />
           <Members members={value.members} status={value.status} onMoved={reload} />
           <ThisServer status={value.status} />
+          <Ranges />
           <Upkeep revision={value.status.header.revision} onDone={reload} />
         </>
       )}
