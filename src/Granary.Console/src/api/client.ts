@@ -103,12 +103,21 @@ export async function send(path: string, request: object | null, signal?: AbortS
   return answer;
 }
 
+// What the gateway says to a certificate that names a user.
+const certificateRefusal = /^CommonName of client sending a request against gateway/;
+
 async function refusalOf(answer: Response): Promise<ApiError> {
   const body = await answer.text();
   try {
     const { message, code } = JSON.parse(body) as { message: string; code: number };
     return new ApiError(message, code);
   } catch {
+    if (certificateRefusal.test(body)) {
+      return new ApiError(
+        'The client certificate of this browser has a common name (CN). Calls of the console are not let in with one, as with etcd. Open the console with a certificate without a common name, or with none, and sign in with name and password.',
+        3,
+      );
+    }
     return new ApiError(body.trim() || `${answer.status} ${answer.statusText}`, 2);
   }
 }
