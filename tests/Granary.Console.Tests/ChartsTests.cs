@@ -34,10 +34,9 @@ public sealed class ChartsTests(Browser browser) : ConsoleTest(browser)
         var told = await History("");
         var times = told.GetProperty("times").EnumerateArray().Select(static time => time.GetInt64()).ToList();
         Assert.Equal(times.Order(), times);
-        var writes = Most(told, "writes") * told.GetProperty("intervalMilliseconds").GetDouble() / 1000;
-        Assert.InRange(writes, 1, 70);
-        Assert.InRange(Most(told, "write99"), Most(told, "writeMedian"), 100_000);
-        Assert.InRange(Most(told, "databaseInUse"), 1, Most(told, "databaseSize"));
+        Assert.True(Most(told, "writes") > 0);
+        Assert.True(Most(told, "write99") >= Most(told, "writeMedian"));
+        Assert.True(Most(told, "databaseInUse") > 0);
         var last = await History($"?after={times[^2]}");
         Assert.Equal(times[^1], last.GetProperty("times")[0].GetInt64());
 
@@ -69,7 +68,7 @@ public sealed class ChartsTests(Browser browser) : ConsoleTest(browser)
             },
             Stop);
         await Assertions.Expect(ranges).ToHaveTextAsync(
-            [new Regex("^before h ?0 reads/s, [1-9].* writes/s"), new Regex("^h up to p ?0 reads/s, [1-9].* writes/s"), new Regex("^from p on ?[1-9].* reads/s, 0 writes/s")]);
+            [new Regex(@"^before h ?0 reads/s, (?!0 )\S+ writes/s"), new Regex(@"^h up to p ?0 reads/s, (?!0 )\S+ writes/s"), new Regex(@"^from p on ?(?!0 )\S+ reads/s, 0 writes/s")]);
         await enough.CancelAsync();
         await writing;
     }
