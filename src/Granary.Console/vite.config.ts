@@ -19,10 +19,11 @@ const compressed = (): Plugin => ({
 
 const server = process.env.GRANARY ?? 'http://127.0.0.1:2379';
 const proxied = { target: server, ws: true, changeOrigin: true };
+const ofConsole = { ...proxied, rewrite: (path: string) => `/console${path}` };
 
 export default defineConfig({
   base: './',
   plugins: [compressed()],
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  server: { proxy: { '/v3': proxied, '/version': proxied, '/metrics': proxied, '/settings.json': { ...proxied, rewrite: (path) => `/console${path}` } } },
+  server: { proxy: { '/v3': proxied, '/version': proxied, '/metrics': proxied, '/settings.json': ofConsole, '/history': ofConsole } },
 });

@@ -8,7 +8,7 @@ public sealed class LooksTests(Browser browser) : ConsoleTest(browser)
     private static readonly (string View, string Shown)[] Views =
     [
         ("#/keys", "app/"), ("#/keys?prefix=app/&key=app/color", "blue"), ("#/live?prefix=app/", "following"), ("#/leases", "Granted"), ("#/locks?name=app", "holds it"),
-        ("#/cluster", "Applied index"), ("#/access", "Roles"),
+        ("#/cluster", "Applied index"), ("#/charts", "p99"), ("#/access", "Roles"),
     ];
 
     [Theory]

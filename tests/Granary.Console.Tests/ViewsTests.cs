@@ -105,8 +105,16 @@ public sealed class ViewsTests(Browser browser) : ConsoleTest(browser)
         await Button(Dialog(page), "Compact").ClickAsync();
         await Assertions.Expect(Dialog(page)).ToHaveCountAsync(0);
         await Assert.ThrowsAnyAsync<GranaryException>(async () => await Client.RangeAsync(KeyRange.Of("k"), new RangeOptions { Revision = 2 }, Stop));
+        var mayGoOn = new TaskCompletionSource();
+        await page.RouteAsync("**/v3/maintenance/defragment", async route =>
+        {
+            await mayGoOn.Task;
+            await route.ContinueAsync();
+        });
         await Button(page, "Defragment").ClickAsync();
         await Button(Dialog(page), "Defragment").ClickAsync();
+        await Assertions.Expect(page.GetByTestId("progress")).ToHaveTextAsync(new Regex(@"^[1-9]\d* s.*B on disk, .*B in use"));
+        mayGoOn.SetResult();
         await Assertions.Expect(Dialog(page)).ToHaveCountAsync(0);
 
         // The dialog for files is the browser's own: without it the page saves as any download.

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { AccessView } from './access/AccessView';
 import { SignInDialog } from './access/SignInDialog';
 import { isLost, session, settings, signOut } from './api/client';
+import { ChartsView } from './charts/ChartsView';
 import { ClusterView } from './cluster/ClusterView';
 import { KeysView } from './keys/KeysView';
 import { LeasesView } from './leases/LeasesView';
@@ -24,6 +25,7 @@ const shown: Record<View, Shown> = {
   leases: { title: 'Leases', component: LeasesView },
   locks: { title: 'Locks', component: LocksView },
   cluster: { title: 'Cluster', component: ClusterView },
+  charts: { title: 'Charts', component: ChartsView },
   access: { title: 'Access', component: AccessView },
 };
 

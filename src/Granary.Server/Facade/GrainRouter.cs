@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Google.Protobuf;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Leases;
@@ -9,10 +10,12 @@ namespace Granary.Server.Facade;
 
 /// <summary>
 /// Finds the grain that a request belongs to, by the range map and the lease slots: those that read are on this silo, the others belong to
-/// the leader's term. A call to one of another silo follows at once, in the same method: it is marked as one write.
+/// the leader's term. A call to one of another silo follows at once, in the same method: it is marked as one write. Counts by range what was looked for.
 /// </summary>
 internal sealed class GrainRouter(IGrainFactory grains, Replica replica)
 {
+    // Routes come and go with the term.
+    private readonly ConcurrentDictionary<RangeId, RangeLoad> _loads = new();
     private volatile Route? _route;
 
     public RangeMap Map => replica.State.Ranges!;
@@ -20,34 +23,42 @@ internal sealed class GrainRouter(IGrainFactory grains, Replica replica)
     public IKeyRangeReaderGrain Reader(ByteString key)
     {
         var route = Of(_route?.Term ?? replica.State.Term);
-        return route.Readers[route.Map.Find(key)];
+        var position = route.Map.Find(key);
+        route.Loads[position].CountRead();
+        return route.Readers[position];
     }
 
     public IKeyRangeGrain Writer(Leader leader, ByteString key)
     {
         var route = Of(leader);
-        return route.Writers[route.Map.Find(key)];
+        var position = route.Map.Find(key);
+        route.Loads[position].CountWrite();
+        return route.Writers[position];
     }
 
     /// <summary>The one range that a request needs, or null when it needs the coordinator.</summary>
+    /// <param name="leader">Whom the range belongs to.</param>
+    /// <param name="touched">What the request touches, in key order.</param>
     public IKeyRangeGrain? SoleWriter(Leader leader, IReadOnlyList<RangeId> touched)
     {
-        if (touched.Count > 1)
-        {
-            return null;
-        }
-
         var route = Of(leader);
-        for (var i = 0; i < route.Map.Count; i++)
+        IKeyRangeGrain? last = null;
+        var found = 0;
+        for (var i = 0; i < route.Map.Count && found < touched.Count; i++)
         {
-            if (route.Map.IdAt(i) == touched[0])
+            if (route.Map.IdAt(i) == touched[found])
             {
-                return route.Writers[i];
+                route.Loads[i].CountWrite();
+                last = route.Writers[i];
+                found++;
             }
         }
 
-        return null;
+        return touched.Count == 1 ? last : null;
     }
+
+    /// <summary>What was asked of a range since the start.</summary>
+    public RangeLoad Load(RangeId id) => _loads.GetOrAdd(id, static _ => new RangeLoad());
 
     /// <summary>The grain that owns the time of a lease.</summary>
     public ILeaseGrain Lease(Leader leader, long id) => Of(leader).LeaseSlots[LeaseGrainKey.SlotOf(id)];
@@ -67,14 +78,16 @@ internal sealed class GrainRouter(IGrainFactory grains, Replica replica)
     {
         var map = replica.State.Ranges!;
         var route = _route;
-        return route is not null && route.Term == term && ReferenceEquals(route.Map, map) ? route : _route = new Route(grains, term, map);
+        return route is not null && route.Term == term && ReferenceEquals(route.Map, map) ? route : _route = new Route(grains, term, map, [.. Enumerable.Range(0, map.Count).Select(i => Load(map.IdAt(i)))]);
     }
 
-    private sealed class Route(IGrainFactory grains, long term, RangeMap map)
+    private sealed class Route(IGrainFactory grains, long term, RangeMap map, RangeLoad[] loads)
     {
         public long Term => term;
 
         public RangeMap Map => map;
+
+        public RangeLoad[] Loads => loads;
 
         public IKeyRangeGrain[] Writers { get; } =
             [.. Enumerable.Range(0, map.Count).Select(i => grains.GetGrain<IKeyRangeGrain>(KeyRangeGrainKey.Of(term, map.IdAt(i))))];

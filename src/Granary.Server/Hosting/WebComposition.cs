@@ -11,6 +11,7 @@ using Granary.Server.Listening;
 using Granary.Server.Membership;
 using Granary.Server.Metrics;
 using Granary.Server.Tracing;
+using Granary.Server.WebConsole;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Granary.Server.Hosting;
@@ -46,6 +47,14 @@ internal static class WebComposition
         builder.Services.AddSingleton<ClientTraffic>();
         builder.Services.AddSingleton(new ConnectionBound(options.MaxConnections, ConnectionBound.MostStrangers));
         builder.Services.AddHostedService<MemoryReturn>();
+        if (options.EnableConsole && options.EnableGrpcGateway)
+        {
+            builder.Services.AddSingleton<History>();
+            builder.Services.AddSingleton<RangeRates>();
+            builder.Services.AddSingleton<HistoryEndpoint>();
+            builder.Services.AddHostedService<HistorySampler>();
+        }
+
         builder.Services.AddSingleton<HealthProbe>();
         builder.Services.AddSingleton<HealthEndpoints>();
         builder.Services.AddSingleton(new GatewayRoutes(EtcdServices.All));

@@ -31,8 +31,10 @@ internal sealed partial class HttpFront
     /// <param name="routes">The calls that can be made with JSON.</param>
     /// <param name="options">What is served at all.</param>
     /// <param name="loggers">Told of what should not happen.</param>
+    /// <param name="history">Serves the console's last hour, where there is a console.</param>
     public HttpFront(
-        RequestDelegate grpc, RequestDelegate metrics, HealthEndpoints health, GatewayRoutes routes, ServerOptions options, ILoggerFactory loggers)
+        RequestDelegate grpc, RequestDelegate metrics, HealthEndpoints health, GatewayRoutes routes, ServerOptions options, ILoggerFactory loggers,
+        HistoryEndpoint? history = null)
     {
         _logger = loggers.CreateLogger<HttpFront>();
         _grpc = grpc;
@@ -41,7 +43,7 @@ internal sealed partial class HttpFront
         _options = options;
         _access = new HttpAccess(options);
         _gateway = options.EnableGrpcGateway ? new GatewayEndpoint(routes, grpc, options, loggers) : null;
-        _console = options.EnableConsole ? new Lazy<ConsoleEndpoint>(() => new ConsoleEndpoint(options)) : null;
+        _console = options.EnableConsole ? new Lazy<ConsoleEndpoint>(() => new ConsoleEndpoint(options, history)) : null;
     }
 
     public Task Serve(HttpContext context)

@@ -32,9 +32,8 @@ internal sealed class Callers(Replica replica, ITokens tokens)
         }
 
         var http = context.GetHttpContext();
-        return TokenOf(http.Request.Headers) is { } token ? tokens.Find(auth, token) ?? throw new EtcdException(EtcdError.InvalidAuthToken)
-            : http.Features.Get<CertificateUser>()?.Name is { Length: > 0 } name ? Caller.Of(name)
-            : Caller.Nobody;
+        return ByToken(auth, http.Request.Headers)
+            ?? (http.Features.Get<CertificateUser>()?.Name is { Length: > 0 } name ? Caller.Of(name) : Caller.Nobody);
     }
 
     /// <summary>Whether it is a user's call, or the server's own; where authentication is off everybody's is.</summary>
@@ -74,6 +73,20 @@ internal sealed class Callers(Replica replica, ITokens tokens)
         EtcdException.ThrowIf(AccessRules.CheckAdmin(replica.State.Auth, caller));
         return caller;
     }
+
+    /// <summary>Sees to it that a request that is no call is of somebody who has the role root. Its certificate says nothing, as with the gateway.</summary>
+    /// <exception cref="EtcdException">It is not.</exception>
+    public void Admin(IHeaderDictionary headers)
+    {
+        var auth = replica.State.Auth;
+        if (auth.IsEnabled)
+        {
+            EtcdException.ThrowIf(AccessRules.CheckAdmin(auth, ByToken(auth, headers) ?? Caller.Nobody));
+        }
+    }
+
+    private Caller? ByToken(AuthState auth, IHeaderDictionary headers) =>
+        TokenOf(headers) is { } token ? tokens.Find(auth, token) ?? throw new EtcdException(EtcdError.InvalidAuthToken) : null;
 
     private static string? TokenOf(IHeaderDictionary headers)
     {

@@ -11,6 +11,7 @@ internal sealed class RpcMethodMetrics(string service, string method, string typ
     private long _started;
     private long _received;
     private long _sent;
+    private volatile DurationCounts? _durations;
 
     public string Service => service;
 
@@ -28,6 +29,11 @@ internal sealed class RpcMethodMetrics(string service, string method, string typ
     public long MessagesSent => isStream ? Interlocked.Read(ref _sent) : Handled(StatusCode.OK);
 
     public long Handled(StatusCode code) => Interlocked.Read(ref _handled[(int)code]);
+
+    /// <summary>Has the durations of its calls counted from now on, if they are not yet.</summary>
+    public DurationCounts Measure() => _durations ??= new DurationCounts();
+
+    public void CountDuration(TimeSpan duration) => _durations?.Add(duration);
 
     public void CountStarted() => Interlocked.Increment(ref _started);
 

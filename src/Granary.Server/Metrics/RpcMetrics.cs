@@ -57,9 +57,11 @@ internal sealed class RpcMetrics
 
     public void CountEnd(RpcMethodMetrics method, StatusCode code, long start)
     {
+        var duration = Stopwatch.GetElapsedTime(start);
         method.CountHandled(code);
+        method.CountDuration(duration);
         _handling?.Record(
-            Stopwatch.GetElapsedTime(start).TotalSeconds,
+            duration.TotalSeconds,
             new("grpc_type", method.Type), new("grpc_service", method.Service), new("grpc_method", method.Method));
     }
 

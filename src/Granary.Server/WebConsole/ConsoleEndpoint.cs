@@ -5,8 +5,8 @@ using Granary.Server.Http;
 namespace Granary.Server.WebConsole;
 
 /// <summary>
-/// Serves the console for browsers below /console: files and a few settings, nothing else. Whatever it shows and does goes by the gateway,
-/// with the rights of whoever has signed in there.
+/// Serves the console for browsers below /console: files, a few settings and the figures of the last hour. Whatever else it shows and does goes
+/// by the gateway, with the rights of whoever has signed in there.
 /// </summary>
 internal sealed class ConsoleEndpoint
 {
@@ -23,11 +23,15 @@ internal sealed class ConsoleEndpoint
         + "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
     private readonly IReadOnlyDictionary<string, ConsoleFile> _files = ConsoleBundle.Read();
+    private readonly HistoryEndpoint? _history;
     private readonly string _settings;
     private readonly string? _missing;
 
-    public ConsoleEndpoint(ServerOptions options)
+    /// <param name="options">What the console may do.</param>
+    /// <param name="history">The last hour, where it is kept.</param>
+    public ConsoleEndpoint(ServerOptions options, HistoryEndpoint? history)
     {
+        _history = history;
         _settings = $$"""{"readOnly":{{(options.ConsoleReadOnly ? "true" : "false")}},"version":"{{ProductVersion.Granary}}"}""";
         _missing = !options.EnableGrpcGateway ? "The console calls this server by JSON, which is switched off: start it without --enable-grpc-gateway=false."
             : !_files.ContainsKey(Index) ? "This server was built without the console. Install Node.js 20 or newer and npm where it is built, and build it again."
@@ -44,12 +48,18 @@ internal sealed class ConsoleEndpoint
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        var path = context.Request.Path.Value![Root.Length..];
+        if (path == "/" + HistoryEndpoint.Path && _history is not null)
+        {
+            await _history.Serve(context);
+            return;
+        }
+
         if (!HttpMethods.IsHead(context.Request.Method) && !await PlainText.IsGet(context))
         {
             return;
         }
 
-        var path = context.Request.Path.Value![Root.Length..];
         if (path.Length == 0)
         {
             // Relative, so that whatever stands between keeps its own prefix.

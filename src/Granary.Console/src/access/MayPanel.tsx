@@ -26,7 +26,7 @@ export function MayPanel({ users, roles }: { users: User[]; roles: Role[] }) {
         </label>
         <label class="pair grow">
           <span>Key</span>
-          <input id="search" value={key} spellcheck={false} autocomplete="off" onInput={(event) => setKey(event.currentTarget.value)} />
+          <input id="search" dir="auto" value={key} spellcheck={false} autocomplete="off" onInput={(event) => setKey(event.currentTarget.value)} />
         </label>
       </div>
       {name !== '' && (
@@ -41,6 +41,12 @@ export function MayPanel({ users, roles }: { users: User[]; roles: Role[] }) {
 
 const Answer = ({ verb, grant }: { verb: string; grant: string | null }) => (
   <li class={grant === null ? 'no' : 'yes'}>
-    {grant === null ? `May not ${verb}.` : `May ${verb}: by ${grant}.`}
+    {grant === null ? (
+      `May not ${verb}.`
+    ) : (
+      <>
+        May {verb}: by <bdi>{grant}</bdi>.
+      </>
+    )}
   </li>
 );

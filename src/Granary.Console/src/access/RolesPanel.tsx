@@ -91,7 +91,7 @@ export function RolesPanel({ roles, canEdit, onChanged }: RolesPanelProps) {
       )}
       {asked?.what === 'grant' && (
         <FormDialog
-          title={`What may ${asked.role.name} do?`}
+          title={<>What may <bdi>{asked.role.name}</bdi> do?</>}
           action="Permit"
           fields={[
             { name: 'type', label: 'Permission', options: ['READ', 'WRITE', 'READWRITE'] },
@@ -106,7 +106,7 @@ export function RolesPanel({ roles, canEdit, onChanged }: RolesPanelProps) {
       )}
       {asked?.what === 'revoke' && (
         <Confirm
-          title={`Take a permission from ${asked.role.name}?`}
+          title={<>Take a permission from <bdi>{asked.role.name}</bdi>?</>}
           action="Take"
           onClose={close}
           onConfirm={() =>
@@ -118,7 +118,7 @@ export function RolesPanel({ roles, canEdit, onChanged }: RolesPanelProps) {
       )}
       {asked?.what === 'delete' && (
         <Confirm
-          title={`Delete the role ${asked.role.name}?`}
+          title={<>Delete the role <bdi>{asked.role.name}</bdi>?</>}
           action="Delete"
           onClose={close}
           onConfirm={() => send('/v3/auth/role/delete', { role: asked.role.name }, 'Deleted')}

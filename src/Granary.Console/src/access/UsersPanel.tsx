@@ -79,7 +79,7 @@ export function UsersPanel({ users, roles, canEdit, onChanged }: UsersPanelProps
       )}
       {asked?.what === 'password' && (
         <FormDialog
-          title={`Password of ${asked.user.name}`}
+          title={<>Password of <bdi>{asked.user.name}</bdi></>}
           action="Set"
           fields={[{ name: 'password', label: 'New password', isPassword: true }]}
           onClose={close}
@@ -88,7 +88,7 @@ export function UsersPanel({ users, roles, canEdit, onChanged }: UsersPanelProps
       )}
       {asked?.what === 'grant' && (
         <FormDialog
-          title={`Give ${asked.user.name} a role`}
+          title={<>Give <bdi>{asked.user.name}</bdi> a role</>}
           action="Give"
           fields={[{ name: 'role', label: 'Role', options: roles.map(({ name }) => name).filter((name) => !asked.user.roles.includes(name)) }]}
           onClose={close}
@@ -97,7 +97,7 @@ export function UsersPanel({ users, roles, canEdit, onChanged }: UsersPanelProps
       )}
       {asked?.what === 'revoke' && (
         <Confirm
-          title={`Take the role ${asked.role} from ${asked.user.name}?`}
+          title={<>Take the role <bdi>{asked.role}</bdi> from <bdi>{asked.user.name}</bdi>?</>}
           action="Take"
           onClose={close}
           onConfirm={() => send('/v3/auth/user/revoke', { name: asked.user.name, role: asked.role }, 'The role is taken')}
@@ -107,7 +107,7 @@ export function UsersPanel({ users, roles, canEdit, onChanged }: UsersPanelProps
       )}
       {asked?.what === 'delete' && (
         <Confirm
-          title={`Delete the user ${asked.user.name}?`}
+          title={<>Delete the user <bdi>{asked.user.name}</bdi>?</>}
           action="Delete"
           onClose={close}
           onConfirm={() => send('/v3/auth/user/delete', { name: asked.user.name }, 'Deleted')}

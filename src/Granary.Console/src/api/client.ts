@@ -78,14 +78,14 @@ export async function lose(): Promise<void> {
 
 const asksWhoIsThere = (error: ApiError): boolean => /user name is empty|invalid auth token|revision of auth store is old|auth revision.* is old/.test(error.message);
 
-/** Sends a request, and returns the answer once its first line is there. */
-export async function send(path: string, request: object, signal?: AbortSignal): Promise<Response> {
+/** Sends a request, or asks for a resource if there is none; returns the answer once its first line is there. */
+export async function send(path: string, request: object | null, signal?: AbortSignal): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(path, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', ...(token === null ? {} : { Authorization: token }) },
-      body: JSON.stringify(request),
+      method: request ? 'POST' : 'GET',
+      headers: { ...(request ? { 'Content-Type': 'application/json' } : {}), ...(token === null ? {} : { Authorization: token }) },
+      body: request && JSON.stringify(request),
       cache: 'no-store',
       credentials: 'omit',
       signal: signal ?? null,
@@ -103,12 +103,21 @@ export async function send(path: string, request: object, signal?: AbortSignal):
   return answer;
 }
 
+// What the gateway says to a certificate that names a user.
+const certificateRefusal = /^CommonName of client sending a request against gateway/;
+
 async function refusalOf(answer: Response): Promise<ApiError> {
   const body = await answer.text();
   try {
     const { message, code } = JSON.parse(body) as { message: string; code: number };
     return new ApiError(message, code);
   } catch {
+    if (certificateRefusal.test(body)) {
+      return new ApiError(
+        'The client certificate of this browser has a common name (CN). Calls of the console are not let in with one, as with etcd. Open the console with a certificate without a common name, or with none, and sign in with name and password.',
+        3,
+      );
+    }
     return new ApiError(body.trim() || `${answer.status} ${answer.statusText}`, 2);
   }
 }
@@ -122,7 +131,7 @@ export function noted(error: ApiError): ApiError {
   return error;
 }
 
-export async function call<T>(path: string, request: object = {}, signal?: AbortSignal): Promise<T> {
+export async function call<T>(path: string, request: object | null = {}, signal?: AbortSignal): Promise<T> {
   const answer = await send(path, request, signal);
   try {
     return (await answer.json()) as T;

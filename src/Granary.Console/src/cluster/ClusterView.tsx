@@ -6,7 +6,9 @@ import { bytes, memberName, number } from '../ui/format';
 import { useLoad } from '../ui/load';
 import { PageHead } from '../ui/PageHead';
 import { perform } from '../ui/perform';
+import { link } from '../ui/route';
 import { useStore } from '../ui/store';
+import { Ranges } from './Ranges';
 import { Upkeep } from './Upkeep';
 
 interface Cluster {
@@ -39,13 +41,16 @@ export function ClusterView() {
   }, []);
   return (
     <div class="page">
-      <PageHead title="Cluster" onRefresh={reload} />
+      <PageHead title="Cluster" onRefresh={reload}>
+        <a href={link('charts')}>Charts of the last hour</a>
+      </PageHead>
       <Failure error={error} />
       {value && (
         <>
           <Alarms alarms={value.alarms} onDisarmed={reload} />
           <Members members={value.members} status={value.status} onMoved={reload} />
           <ThisServer status={value.status} />
+          <Ranges />
           <Upkeep revision={value.status.header.revision} onDone={reload} />
         </>
       )}

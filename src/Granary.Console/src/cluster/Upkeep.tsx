@@ -5,6 +5,7 @@ import { Confirm, Failure, useAction } from '../ui/Dialog';
 import { bytes } from '../ui/format';
 import { perform } from '../ui/perform';
 import { useStore } from '../ui/store';
+import { StoreProgress } from './StoreProgress';
 import { saveSnapshot } from './snapshot';
 
 /** What an operator does now and then: compact, defragment, take a snapshot. */
@@ -69,10 +70,12 @@ function CompactionCard({ revision, onDone }: { revision: string; onDone: () => 
         <Confirm
           title={`Compact revision ${written}?`}
           action="Compact"
+          progress={<StoreProgress />}
           onClose={() => setAsking(false)}
           onConfirm={() => perform('/v3/kv/compaction', { revision: written, physical: isPhysical }, 'Compacted', onDone)}
         >
-          No revision before {written} can be read any more, and no watch can begin there.
+          No revision before {written} can be read any more, and no watch can begin there.{' '}
+          {isPhysical ? 'The work goes on if this dialog is closed.' : 'Its space becomes free some time later: the charts show it.'}
         </Confirm>
       )}
     </div>
@@ -92,10 +95,11 @@ function DefragmentCard({ onDone }: { onDone: () => void }) {
         <Confirm
           title="Defragment this server?"
           action="Defragment"
+          progress={<StoreProgress />}
           onClose={() => setAsking(false)}
           onConfirm={() => perform('/v3/maintenance/defragment', {}, 'Defragmented', onDone)}
         >
-          All of its data is written anew. That takes time, and room on the disk for as long.
+          All of its data is written anew. That takes time, and room on the disk for as long. The work goes on if this dialog is closed.
         </Confirm>
       )}
     </div>

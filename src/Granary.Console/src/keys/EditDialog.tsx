@@ -41,7 +41,7 @@ export function EditDialog({ pair, onClose, onWritten }: EditDialogProps) {
     }
   });
   return (
-    <Dialog title={`Edit ${show(pair.key)}`} onClose={onClose} isWide>
+    <Dialog title={<>Edit <bdi>{show(pair.key)}</bdi></>} onClose={onClose} isWide>
       {theirs !== undefined && <Faster theirs={theirs} />}
       <label class="field">
         <span>{isHex ? 'Value, in hex' : 'Value'}</span>
@@ -113,7 +113,7 @@ export function CreateDialog({ prefix, onClose, onCreated }: CreateDialogProps) 
     <Dialog title="New key" onClose={onClose} isWide>
       <label class="field">
         <span>Key (\xNN stands for any byte)</span>
-        <input value={name} spellcheck={false} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} />
+        <input dir="auto" value={name} spellcheck={false} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} />
       </label>
       <label class="field">
         <span>Value</span>

@@ -166,6 +166,7 @@ function Toolbar({ prefix, separator, revision, onJump, onChange }: ToolbarProps
       <input
         id="search"
         type="search"
+        dir="auto"
         aria-label="Key or prefix"
         placeholder="Key or prefix  ( / )"
         autocomplete="off"

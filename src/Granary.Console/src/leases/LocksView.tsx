@@ -27,7 +27,7 @@ export function LocksView({ params }: { params: URLSearchParams }) {
         <h2>Locks and elections</h2>
         <label class="pair grow">
           <span>Name</span>
-          <input id="search" key={name} name="name" defaultValue={name} placeholder="of the lock or the election" spellcheck={false} autocomplete="off" />
+          <input id="search" key={name} name="name" dir="auto" defaultValue={name} placeholder="of the lock or the election" spellcheck={false} autocomplete="off" />
         </label>
         <button type="submit">Show</button>
         <button type="button" disabled={name === ''} onClick={reload}>
@@ -61,7 +61,7 @@ function Waiter({ pair, position }: { pair: KeyValue; position: number }) {
       <a href={link('keys', { key: show(pair.key) })}>
         <bdi>{show(pair.key)}</bdi>
       </a>
-      {pair.value !== '' && <span class="glimpse">{(toText(pair.value) ?? show(pair.value)).slice(0, 200)}</span>}
+      {pair.value !== '' && <bdi class="glimpse">{(toText(pair.value) ?? show(pair.value)).slice(0, 200)}</bdi>}
       <span class="quiet">since revision {pair.createRevision}</span>
       {pair.lease === '0' ? (
         <span class="quiet">without a lease</span>

@@ -46,7 +46,7 @@ export function LiveView({ params }: { params: URLSearchParams }) {
         >
           <label class="pair grow">
             <span>Prefix</span>
-            <input key={prefix} name="prefix" defaultValue={show(prefix)} placeholder="all keys" spellcheck={false} autocomplete="off" />
+            <input key={prefix} name="prefix" dir="auto" defaultValue={show(prefix)} placeholder="all keys" spellcheck={false} autocomplete="off" />
           </label>
           <label class="pair">
             <span>From revision</span>
@@ -57,7 +57,7 @@ export function LiveView({ params }: { params: URLSearchParams }) {
         <div class="toolbar">
           <label class="pair grow">
             <span>Key has</span>
-            <input value={filter} spellcheck={false} onInput={(event) => setFilter(event.currentTarget.value)} />
+            <input dir="auto" value={filter} spellcheck={false} onInput={(event) => setFilter(event.currentTarget.value)} />
           </label>
           <label class="pair">
             <span>Kind</span>

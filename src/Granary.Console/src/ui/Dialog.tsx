@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 
 interface DialogProps {
-  title: string;
+  title: ComponentChildren;
   children: ComponentChildren;
   onClose: () => void;
   isWide?: boolean;
@@ -39,15 +39,17 @@ export function Dialog({ title, children, onClose, isWide }: DialogProps) {
 }
 
 interface ConfirmProps {
-  title: string;
+  title: ComponentChildren;
   /** What happens, in a sentence. */
   children: ComponentChildren;
   action: string;
+  /** What is to be seen while it is done. */
+  progress?: ComponentChildren;
   onConfirm: () => Promise<void>;
   onClose: () => void;
 }
 
-export function Confirm({ title, children, action, onConfirm, onClose }: ConfirmProps) {
+export function Confirm({ title, children, action, progress, onConfirm, onClose }: ConfirmProps) {
   const { run, isBusy, error } = useAction(async () => {
     await onConfirm();
     onClose();
@@ -55,10 +57,11 @@ export function Confirm({ title, children, action, onConfirm, onClose }: Confirm
   return (
     <Dialog title={title} onClose={onClose}>
       <p>{children}</p>
+      {isBusy && progress}
       <Failure error={error} />
       <footer>
         <button type="button" onClick={onClose}>
-          Cancel
+          {isBusy && progress ? 'Close' : 'Cancel'}
         </button>
         <button type="button" class="danger" disabled={isBusy} onClick={run}>
           {isBusy ? 'Working…' : action}

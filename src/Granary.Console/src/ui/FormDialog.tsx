@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { Dialog, Failure, useAction } from './Dialog';
 
@@ -11,7 +12,7 @@ export interface FormField {
 }
 
 interface FormDialogProps {
-  title: string;
+  title: ComponentChildren;
   action: string;
   fields: readonly FormField[];
   onSubmit: (values: Record<string, string>) => Promise<void>;

@@ -3,10 +3,11 @@ import { Dialog } from './Dialog';
 const keys: [string, string][] = [
   ['/', 'Write a key or a prefix to go to'],
   ['?', 'This help'],
-  ['1 … 6', 'Keys, Live, Leases, Locks, Cluster, Access'],
+  ['1 … 7', 'Keys, Live, Leases, Locks, Cluster, Charts, Access'],
   ['↑ ↓', 'In the tree: the row before, the row behind'],
   ['→', 'Open a folder, then go into it'],
   ['←', 'Shut a folder, or go to the one around'],
+  ['← →', 'In the charts: the moment before, the moment behind'],
   ['Home End', 'The first row, the last row'],
   ['Enter', 'Show a key, open or shut a folder, load more'],
   ['Esc', 'Close a dialog'],

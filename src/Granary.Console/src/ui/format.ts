@@ -6,6 +6,13 @@ export function bytes(value: number | string): string {
   return power === 0 ? `${size} B` : `${(size / 1024 ** power).toFixed(1)} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
 }
 
+/** Of a number of milliseconds. */
+export const milliseconds = (value: number): string =>
+  value === 0 ? '0' : value < 1 ? `${Math.round(value * 1000)} µs` : value < 1000 ? `${Number(value.toPrecision(3))} ms` : `${Number((value / 1000).toPrecision(3))} s`;
+
+/** Of a number per second. */
+export const rate = (value: number): string => (value < 10 ? String(Number(value.toFixed(1))) : number(Math.round(value)));
+
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));
   return whole < 120 ? `${whole} s` : whole < 7200 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;

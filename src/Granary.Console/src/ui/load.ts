@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { epoch } from '../api/client';
+import { ConnectionError, epoch } from '../api/client';
 import { useStore } from './store';
 
 export interface Loaded<T> {
@@ -36,4 +36,39 @@ export function useSeconds(): void {
     const timer = setInterval(() => tick((count) => count + 1), 1000);
     return () => clearInterval(timer);
   }, []);
+}
+
+export interface Polled<T> {
+  value: T | null;
+  error: Error | null;
+}
+
+/** Asks the server again and again. While it is away, or nobody sees the page, nothing is asked; a refusal ends it. */
+export function usePolled<T>(ask: (before: T | null, signal: AbortSignal) => Promise<T>, milliseconds: number): Polled<T> {
+  const [state, setState] = useState<Polled<T>>({ value: null, error: null });
+  const now = useStore(epoch);
+  useEffect(() => {
+    const controller = new AbortController();
+    let value: T | null = null;
+    let timer = 0;
+    const next = async (): Promise<void> => {
+      try {
+        if (value === null || !document.hidden) {
+          value = await ask(value, controller.signal);
+          setState({ value, error: null });
+        }
+        timer = setTimeout(() => void next(), milliseconds);
+      } catch (error) {
+        if (!controller.signal.aborted) {
+          setState((before) => ({ value: error instanceof ConnectionError ? before.value : null, error: error as Error }));
+        }
+      }
+    };
+    void next();
+    return () => {
+      controller.abort();
+      clearTimeout(timer);
+    };
+  }, [now]);
+  return state;
 }

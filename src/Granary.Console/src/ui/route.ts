@@ -1,6 +1,6 @@
 import { Store } from './store';
 
-export const views = ['keys', 'live', 'leases', 'locks', 'cluster', 'access'] as const;
+export const views = ['keys', 'live', 'leases', 'locks', 'cluster', 'charts', 'access'] as const;
 export type View = (typeof views)[number];
 export type Params = Record<string, string | null | undefined>;
 
