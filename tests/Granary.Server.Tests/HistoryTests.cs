@@ -47,6 +47,17 @@ public sealed class HistoryTests
         Assert.Empty(history.After(times[^1]).Times);
     }
 
+    [Fact]
+    public void A_clock_that_is_set_back_hides_no_sample()
+    {
+        var history = new History();
+        var values = new float[History.Names.Count];
+        history.Add(Start, values);
+        history.Add(Start - TimeSpan.FromHours(1), values);
+        var known = Start.ToUnixTimeMilliseconds();
+        Assert.Equal([known + 1], history.After(known).Times);
+    }
+
     [Theory]
     [InlineData(0.004, 0.008)]
     [InlineData(0.5, 1)]

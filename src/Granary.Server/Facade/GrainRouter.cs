@@ -78,7 +78,9 @@ internal sealed class GrainRouter(IGrainFactory grains, Replica replica)
     {
         var map = replica.State.Ranges!;
         var route = _route;
-        return route is not null && route.Term == term && ReferenceEquals(route.Map, map) ? route : _route = new Route(grains, term, map, [.. Enumerable.Range(0, map.Count).Select(i => Load(map.IdAt(i)))]);
+        return route is not null && route.Term == term && ReferenceEquals(route.Map, map)
+            ? route
+            : _route = new Route(grains, term, map, [.. Enumerable.Range(0, map.Count).Select(i => Load(map.IdAt(i)))]);
     }
 
     private sealed class Route(IGrainFactory grains, long term, RangeMap map, RangeLoad[] loads)

@@ -21,15 +21,16 @@ internal sealed class History
     public static TimeSpan Interval { get; } = TimeSpan.FromHours(1) / MaxSamples;
 
     /// <summary>Adds a sample, in place of the oldest one if there are <see cref="MaxSamples"/>.</summary>
-    /// <param name="time">When it was taken, later than the one before.</param>
+    /// <param name="time">When it was taken. Where the clock was set back, times go on a millisecond apart until it has caught up.</param>
     /// <param name="values">A value for each of <see cref="Names"/>; NaN where there was nothing to measure.</param>
     public void Add(DateTimeOffset time, ReadOnlySpan<float> values)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, Names.Count);
         lock (_gate)
         {
+            var last = _count == 0 ? 0 : _times[Place(1)];
             var place = (int)(_count++ % MaxSamples);
-            _times[place] = time.ToUnixTimeMilliseconds();
+            _times[place] = Math.Max(time.ToUnixTimeMilliseconds(), last + 1);
             values.CopyTo(_values.AsSpan(place * Names.Count));
         }
     }

@@ -5,10 +5,10 @@ using Granary.Storage.Replicas;
 namespace Granary.Server.WebConsole;
 
 /// <summary>
-/// Takes a sample every few seconds of what the server counts in any case. Only commits, flushes and events cost something in between:
-/// a count for each group of them.
+/// Takes a sample every few seconds, nearly all of it of what the server counts in any case. In between only durations and events are noted: each adds
+/// to a count.
 /// </summary>
-internal sealed class HistorySampler : BackgroundService
+internal sealed partial class HistorySampler : BackgroundService
 {
     private const string Kv = "/etcdserverpb.KV/";
     private static readonly string[] Writes = [Kv + "Put", Kv + "DeleteRange", Kv + "Txn"];
@@ -17,6 +17,7 @@ internal sealed class HistorySampler : BackgroundService
     private readonly History _history;
     private readonly RangeRates _ranges;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly MeterListener _listener = new();
     private readonly DurationCounts _commits = new();
     private readonly DurationCounts _flushes = new();
@@ -25,12 +26,13 @@ internal sealed class HistorySampler : BackgroundService
     private readonly float[] _sample = new float[History.Names.Count];
     private long _events;
 
-    public HistorySampler(Replica replica, RpcMetrics rpcs, History history, RangeRates ranges, TimeProvider time)
+    public HistorySampler(Replica replica, RpcMetrics rpcs, History history, RangeRates ranges, TimeProvider time, ILogger<HistorySampler> logger)
     {
         _replica = replica;
         _history = history;
         _ranges = ranges;
         _time = time;
+        _logger = logger;
         var read = rpcs.Find(Kv + "Range")!;
         RpcMethodMetrics[] writes = [.. Writes.Select(path => rpcs.Find(path)!)];
         _rates = [new(() => read.Started), new(() => writes.Sum(static write => write.Started)), new(() => Interlocked.Read(ref _events))];
@@ -60,7 +62,16 @@ internal sealed class HistorySampler : BackgroundService
         do
         {
             var now = _time.GetTimestamp();
-            Take(_time.GetElapsedTime(before, now));
+            try
+            {
+                Take(_time.GetElapsedTime(before, now));
+            }
+            catch (Exception exception)
+            {
+                // No figure is worth the server's end.
+                Log.Failed(_logger, exception);
+            }
+
             before = now;
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
@@ -68,6 +79,8 @@ internal sealed class HistorySampler : BackgroundService
 
     private void Take(TimeSpan elapsed)
     {
+        // First of all, since these may fail.
+        var figures = _replica.Store.Figures;
         var at = 0;
         foreach (var rate in _rates)
         {
@@ -80,12 +93,17 @@ internal sealed class HistorySampler : BackgroundService
             at += 2;
         }
 
-        var figures = _replica.Store.Figures;
         _sample[at++] = Environment.WorkingSet;
         _sample[at++] = figures.SizeBytes;
         _sample[at++] = figures.InUseBytes;
         _sample[at] = _replica.State.Term;
         _ranges.Measure(elapsed);
         _history.Add(_time.GetUtcNow(), _sample);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "A sample for the console's charts could not be taken.")]
+        public static partial void Failed(ILogger logger, Exception exception);
     }
 }
