@@ -125,7 +125,13 @@ public sealed class AdministrationTests
             await client.PutAsync($"{i:00}", RandomNumberGenerator.GetBytes(Bytes), cancellationToken: Stop);
         }
 
+        // An etcd's file grows a moment after what was put.
         var before = await client.GetStatusAsync(Stop);
+        await Eventually.Holds(
+            "what was put is in the file",
+            async () => (before = await client.GetStatusAsync(Stop)).DatabaseBytes >= Bytes * Pairs,
+            Generous,
+            Stop);
         Assert.False(before.IsLearner);
         Assert.Equal(Version.Parse(before.Version) < new Version(3, 6) ? 0 : 1 << 30, before.QuotaBytes);
         await client.DeleteAsync(KeyRange.All, cancellationToken: Stop);
