@@ -1,3 +1,5 @@
+using Google.Protobuf;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Storage.Replicas;
@@ -28,6 +30,15 @@ public sealed class AppliedLog
         Records.Add((++_index, writer.Written.ToArray()));
         _replica.Apply(_index, record);
         _replica.Publish();
+    }
+
+    /// <summary>Decides a request by itself, and applies what came of it.</summary>
+    public void Write(IMessage request, CancellationToken cancellationToken)
+    {
+        using var view = _replica.View();
+        var evaluation = new BatchEvaluation(view);
+        evaluation.Write(request, Caller.Server, cancellationToken);
+        Apply(evaluation);
     }
 
     /// <summary>Applies what was decided, if it changes anything.</summary>

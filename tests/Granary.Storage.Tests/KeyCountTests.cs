@@ -2,7 +2,6 @@ using System.Globalization;
 using CsCheck;
 using Google.Protobuf;
 using Granary.Model;
-using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Storage.Replicas;
@@ -47,10 +46,10 @@ public sealed class KeyCountTests : IDisposable
             {
                 using var replica = new Replica(new MemoryStore());
                 var log = new AppliedLog(replica);
-                PutAll(replica, log);
+                PutAll(log);
                 for (var i = 0; i < changes.Length; i++)
                 {
-                    Write(replica, log, changes[i].Request);
+                    log.Write(changes[i].Request, Stop);
                     if (i % 3 == 0 && replica.HasDeferred)
                     {
                         replica.ApplyDeferred(maxChanges: Keys);
@@ -71,12 +70,12 @@ public sealed class KeyCountTests : IDisposable
     [Fact]
     public void What_was_counted_once_is_not_looked_at_again_now_or_at_a_revision_before()
     {
-        PutAll(_replica, _log);
+        PutAll(_log);
         Assert.InRange(Steps(new RangeRequest { Limit = 10 }), Keys / EntriesPerStep, int.MaxValue);
         Assert.InRange(Steps(new RangeRequest { Limit = 10 }), 1, 20);
         var before = _replica.State.Revision;
-        Write(_replica, _log, new Change(1000, 3000, 5, IsDelete: true).Request);
-        Write(_replica, _log, new Change(9000, 9400, 1, IsDelete: false).Request);
+        _log.Write(new Change(1000, 3000, 5, IsDelete: true).Request, Stop);
+        _log.Write(new Change(9000, 9400, 1, IsDelete: false).Request, Stop);
         Assert.InRange(Steps(new RangeRequest { Limit = 10 }), 1, 20);
         Assert.InRange(Steps(new RangeRequest { CountOnly = true, Revision = before }), 1, 20);
         Assert.InRange(Steps(new RangeRequest { CountOnly = true, Key = Key(100), RangeEnd = Key(7000) }), 1, 30);
@@ -85,12 +84,12 @@ public sealed class KeyCountTests : IDisposable
     [Fact]
     public void A_part_that_grows_is_counted_anew_and_in_smaller_ones()
     {
-        PutAll(_replica, _log);
+        PutAll(_log);
         Steps(new RangeRequest { CountOnly = true });
         for (var round = 0; round < 5; round++)
         {
             var puts = Enumerable.Range(0, 1000).Select(i => new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"k04000/{round}/{i:D4}") } });
-            Write(_replica, _log, new TxnRequest { Success = { puts } });
+            _log.Write(new TxnRequest { Success = { puts } }, Stop);
         }
 
         Assert.InRange(Steps(new RangeRequest { CountOnly = true }), 5000 / EntriesPerStep, int.MaxValue);
@@ -100,7 +99,7 @@ public sealed class KeyCountTests : IDisposable
     [Fact]
     public async Task Those_who_count_while_others_write_count_the_state_that_they_hold()
     {
-        PutAll(_replica, _log);
+        PutAll(_log);
         var done = false;
         var readers = Enumerable.Range(0, 2).Select(seed => Task.Run(
             () =>
@@ -119,7 +118,7 @@ public sealed class KeyCountTests : IDisposable
         for (var commit = 0; commit < 500; commit++)
         {
             var from = writer.Next(Keys);
-            Write(_replica, _log, new Change(from, from + writer.Next(1, 60), 1, IsDelete: commit % 2 == 0).Request);
+            _log.Write(new Change(from, from + writer.Next(1, 60), 1, IsDelete: commit % 2 == 0).Request, Stop);
         }
 
         Volatile.Write(ref done, true);
@@ -137,15 +136,7 @@ public sealed class KeyCountTests : IDisposable
         Assert.Equal(RangeEvaluation.Run(whole, view, Stop).Kvs.Count, RangeEvaluation.Run(request, view, Stop).Count);
     }
 
-    private static void PutAll(Replica replica, AppliedLog log) => Write(replica, log, new Change(0, Keys, 1, IsDelete: false).Request);
-
-    private static void Write(Replica replica, AppliedLog log, IMessage request)
-    {
-        using var view = replica.View();
-        var evaluation = new BatchEvaluation(view);
-        evaluation.Write(request, Caller.Server, Stop);
-        log.Apply(evaluation);
-    }
+    private static void PutAll(AppliedLog log) => log.Write(new Change(0, Keys, 1, IsDelete: false).Request, Stop);
 
     /// <summary>In how many steps a range is answered, of all keys unless it says otherwise. Its count is right.</summary>
     private int Steps(RangeRequest request)

@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Granary.Model;
-using Granary.Mvcc.Auth;
 using Granary.Mvcc.Evaluation;
 using Granary.Mvcc.Keys;
 using Granary.Protos;
@@ -28,7 +27,7 @@ public sealed class ScanStepTests : IDisposable
     public void Over_pairs_that_are_deleted_and_have_not_left_the_store()
     {
         PutAll();
-        Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+        _log.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") }, Stop);
         Assert.True(_replica.HasDeferred);
         MustYield(0, 0);
     }
@@ -52,14 +51,14 @@ public sealed class ScanStepTests : IDisposable
     public void Over_pairs_that_were_deleted_before_the_revision()
     {
         PutAll();
-        Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") });
+        _log.Write(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") }, Stop);
         while (_replica.HasDeferred)
         {
             _replica.ApplyDeferred();
             _replica.Publish();
         }
 
-        Write(new PutRequest { Key = ByteString.CopyFromUtf8("z") });
+        _log.Write(new PutRequest { Key = ByteString.CopyFromUtf8("z") }, Stop);
         MustYield(_replica.State.Revision - 1, 0);
     }
 
@@ -90,21 +89,8 @@ public sealed class ScanStepTests : IDisposable
     {
         for (var first = 0; first < Keys; first += 1000)
         {
-            Write(new TxnRequest
-            {
-                Success =
-                {
-                    Enumerable.Range(first, 1000).Select(i => new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"k{i:D5}") } }),
-                },
-            });
+            var puts = Enumerable.Range(first, 1000).Select(i => new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"k{i:D5}") } });
+            _log.Write(new TxnRequest { Success = { puts } }, Stop);
         }
-    }
-
-    private void Write(IMessage request)
-    {
-        using var view = _replica.View();
-        var evaluation = new BatchEvaluation(view);
-        evaluation.Write(request, Caller.Server, Stop);
-        _log.Apply(evaluation);
     }
 }

@@ -1,7 +1,6 @@
 using Google.Protobuf;
 using Granary.Grains.Hosting;
 using Granary.Model;
-using Granary.Mvcc.Evaluation;
 using Granary.Protos;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores.Memory;
@@ -174,11 +173,5 @@ public sealed class CommitStreamTests : IAsyncLifetime
     private static Task Noted(IAuditGrain audit, int count) =>
         Eventually.Holds($"{count} changes are noted", async () => (await audit.Notes()).Count >= count, Generous, Stop);
 
-    private void Put(string key)
-    {
-        using var view = _replica.View();
-        var evaluation = new BatchEvaluation(view);
-        evaluation.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key) });
-        _log.Apply(evaluation);
-    }
+    private void Put(string key) => _log.Write(new PutRequest { Key = ByteString.CopyFromUtf8(key) }, Stop);
 }

@@ -1,3 +1,5 @@
+using Granary.Protos;
+
 namespace Granary.Testing;
 
 /// <summary>Several etcds that are one cluster.</summary>
@@ -28,6 +30,21 @@ public sealed class EtcdGroup : IAsyncDisposable
             await group.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>The server that says that it leads; null when none of them does.</summary>
+    public async Task<Server?> Leader(CancellationToken cancellationToken)
+    {
+        foreach (var server in Servers)
+        {
+            var status = await new Maintenance.MaintenanceClient(server.Channel).StatusAsync(new StatusRequest(), cancellationToken: cancellationToken);
+            if (status.Leader == status.Header.MemberId)
+            {
+                return server;
+            }
+        }
+
+        return null;
     }
 
     public async ValueTask DisposeAsync()
