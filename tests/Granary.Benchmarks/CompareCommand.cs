@@ -4,63 +4,63 @@ using Granary.Testing;
 
 namespace Granary.Benchmarks;
 
-/// <summary>The <c>compare</c> and <c>restart</c> commands: etcd and Granary on this machine, in turn.</summary>
+/// <summary>The commands that compare: etcd and Granary on this machine, in turn.</summary>
 internal static class CompareCommand
 {
     public static Command CreateCompare()
     {
         var rounds = RoundsOption();
         var only = new Option<string?>("--only") { Description = "The workloads whose title starts with this." };
-        return Create("compare", "Workloads and restart, etcd beside Granary.", [rounds, only], async (parsed, quick, cancellationToken) =>
+        return MeasuringCommand.Create("compare", "Workloads and restart, etcd beside Granary.", [rounds, only], async (parsed, quick, report, cancellationToken) =>
         {
             var options = Options(quick, parsed.GetValue(rounds));
             var title = parsed.GetValue(only);
-            await new Comparison(options, Console.Out).Run(
+            await new Comparison(options, report).Run(
                 Case.All.Where(one => title is null || one.Title.StartsWith(title, StringComparison.Ordinal)), cancellationToken);
             if (title is null)
             {
-                await new RestartComparison(options, Console.Out).Run(cancellationToken);
+                await new RestartComparison(options, report).Run(cancellationToken);
             }
         });
     }
 
     public static Command CreateRestart() =>
-        Create("restart", "Start-up with many keys, etcd beside Granary.", [], (_, quick, cancellationToken) =>
-            new RestartComparison(Options(quick, null), Console.Out).Run(cancellationToken));
+        MeasuringCommand.Create("restart", "Start-up with many keys, etcd beside Granary.", [], (_, quick, report, cancellationToken) =>
+            new RestartComparison(Options(quick, null), report).Run(cancellationToken));
 
     public static Command CreateWatch()
     {
         var rounds = RoundsOption();
-        return Create("watch", "Watchers: latency, fan-out, what idle ones cost; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
-            new WatchComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("watch", "Watchers: latency, fan-out, what idle ones cost; etcd beside Granary.", [rounds], (parsed, quick, report, cancellationToken) =>
+            new WatchComparison(Options(quick, parsed.GetValue(rounds)), report).Run(cancellationToken));
     }
 
     public static Command CreateSnapshot()
     {
         var rounds = RoundsOption();
-        return Create("snapshot", "Snapshots: throughput and memory of taking them, time of restoring; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
-            new SnapshotComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("snapshot", "Snapshots: throughput and memory of taking them, time of restoring; etcd beside Granary.", [rounds], (parsed, quick, report, cancellationToken) =>
+            new SnapshotComparison(Options(quick, parsed.GetValue(rounds)), report).Run(cancellationToken));
     }
 
     public static Command CreateCompaction()
     {
         var pairs = new Option<long>("--pairs") { Description = "Superseded pairs that are compacted; a tenth with --quick.", DefaultValueFactory = _ => 10_000_000 };
-        return Create("compaction", "A compaction of very much history beside puts; Granary alone.", [pairs], (parsed, quick, cancellationToken) =>
-            new CompactionBesideLoad(parsed.GetValue(pairs) / (quick ? 10 : 1), Options(quick, null), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("compaction", "A compaction of very much history beside puts; Granary alone.", [pairs], (parsed, quick, report, cancellationToken) =>
+            new CompactionBesideLoad(parsed.GetValue(pairs) / (quick ? 10 : 1), Options(quick, null), report).Run(cancellationToken));
     }
 
     public static Command CreateLease()
     {
         var rounds = RoundsOption();
-        return Create("lease", "Leases: rates, memory, huge revocations; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
-            new LeaseComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("lease", "Leases: rates, memory, huge revocations; etcd beside Granary.", [rounds], (parsed, quick, report, cancellationToken) =>
+            new LeaseComparison(Options(quick, parsed.GetValue(rounds)), report).Run(cancellationToken));
     }
 
     public static Command CreateDeletion()
     {
         var rounds = RoundsOption();
-        return Create("deletion", "Deletions of very many keys, and who waits for them; etcd beside Granary.", [rounds], (parsed, quick, cancellationToken) =>
-            new LargeDeletionComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("deletion", "Deletions of very many keys, and who waits for them; etcd beside Granary.", [rounds], (parsed, quick, report, cancellationToken) =>
+            new LargeDeletionComparison(Options(quick, parsed.GetValue(rounds)), report).Run(cancellationToken));
     }
 
     public static Command CreateSecurity()
@@ -68,31 +68,31 @@ internal static class CompareCommand
         var rounds = RoundsOption();
         var only = new Option<string?>("--only") { Description = "One of tls, users, audit." };
         only.AcceptOnlyFromAmong("tls", "users", "audit");
-        return Create("security", "What TLS costs, etcd beside Granary, and what users and an audit log do.", [rounds, only], (parsed, quick, cancellationToken) =>
-            new SecurityComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(parsed.GetValue(only), cancellationToken));
+        return MeasuringCommand.Create("security", "What TLS costs, etcd beside Granary, and what users and an audit log do.", [rounds, only], (parsed, quick, report, cancellationToken) =>
+            new SecurityComparison(Options(quick, parsed.GetValue(rounds)), report).Run(parsed.GetValue(only), cancellationToken));
     }
 
     public static Command CreateFailover()
     {
         var kills = new Option<int>("--kills") { Description = "How often the leader is killed.", DefaultValueFactory = _ => 20 };
-        return Create("failover", "How long clients wait when the leader is killed: three members of etcd beside three processes with a log in PostgreSQL.", [kills], (parsed, quick, cancellationToken) =>
-            new FailoverComparison(quick ? Math.Min(4, parsed.GetValue(kills)) : parsed.GetValue(kills), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("failover", "How long clients wait when the leader is killed: three members of etcd beside three processes with a log in PostgreSQL.", [kills], (parsed, quick, report, cancellationToken) =>
+            new FailoverComparison(quick ? Math.Min(4, parsed.GetValue(kills)) : parsed.GetValue(kills), report).Run(cancellationToken));
     }
 
     public static Command CreateCluster()
     {
         var rounds = RoundsOption();
         var join = new Option<int?>("--join-keys") { Description = "Keys of a store that a new silo joins; 0 for not to. [default: 1000000, or 100000 with --quick]" };
-        return Create("cluster", "Three members of etcd beside three silos with a log in PostgreSQL.", [rounds, join], (parsed, quick, cancellationToken) =>
-            new ClusterComparison(Options(quick, parsed.GetValue(rounds)), parsed.GetValue(join) ?? (quick ? 100_000 : 1_000_000), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("cluster", "Three members of etcd beside three silos with a log in PostgreSQL.", [rounds, join], (parsed, quick, report, cancellationToken) =>
+            new ClusterComparison(Options(quick, parsed.GetValue(rounds)), parsed.GetValue(join) ?? (quick ? 100_000 : 1_000_000), report).Run(cancellationToken));
     }
 
     public static Command CreateClient()
     {
         var rounds = RoundsOption();
-        return Create("client", "Granary.Client beside dotnet-etcd, both as clients of one Granary.", [rounds], async (parsed, quick, cancellationToken) =>
+        return MeasuringCommand.Create("client", "Granary.Client beside dotnet-etcd, both as clients of one Granary.", [rounds], async (parsed, quick, report, cancellationToken) =>
         {
-            using var comparison = new ClientComparison(Options(quick, parsed.GetValue(rounds)), Console.Out);
+            using var comparison = new ClientComparison(Options(quick, parsed.GetValue(rounds)), report);
             await comparison.Run(cancellationToken);
         });
     }
@@ -100,15 +100,15 @@ internal static class CompareCommand
     public static Command CreateInCluster()
     {
         var rounds = RoundsOption();
-        return Create("in-cluster", "The client of a server's own process beside one by gRPC over loopback.", [rounds], (parsed, quick, cancellationToken) =>
-            new InClusterComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("in-cluster", "The client of a server's own process beside one by gRPC over loopback.", [rounds], (parsed, quick, report, cancellationToken) =>
+            new InClusterComparison(Options(quick, parsed.GetValue(rounds)), report).Run(cancellationToken));
     }
 
     public static Command CreateOrleans()
     {
         var rounds = RoundsOption();
-        return Create("orleans", "Granary.Orleans beside Orleans' providers for Redis, each of which flushes what it acknowledges.", [rounds], (parsed, quick, cancellationToken) =>
-            new OrleansComparison(Options(quick, parsed.GetValue(rounds)), Console.Out).Run(cancellationToken));
+        return MeasuringCommand.Create("orleans", "Granary.Orleans beside Orleans' providers for Redis, each of which flushes what it acknowledges.", [rounds], (parsed, quick, report, cancellationToken) =>
+            new OrleansComparison(Options(quick, parsed.GetValue(rounds)), report).Run(cancellationToken));
     }
 
     public static Command CreateLateness()
@@ -116,14 +116,15 @@ internal static class CompareCommand
         var leases = new Option<int>("--leases") { Description = "Leases that live at once.", DefaultValueFactory = _ => 100_000 };
         var puts = new Option<int>("--puts") { Description = "Puts a second beside them.", DefaultValueFactory = _ => 2_000 };
         var etcd = new Option<bool>("--etcd") { Description = "Measure etcd too." };
-        return Create("lateness", "How late leases of 5 to 60 s end, as a watching client sees it.", [leases, puts, etcd], async (parsed, quick, cancellationToken) =>
+        return MeasuringCommand.Create("lateness", "How late leases of 5 to 60 s end, as a watching client sees it.", [leases, puts, etcd], async (parsed, quick, report, cancellationToken) =>
         {
-            Console.WriteLine("| | leases live | puts/s | early | late p50, ms | p99, ms | max, ms | not gone | CPU used by others, % |");
-            Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+            report.Output.WriteLine();
+            report.Output.WriteLine("| | leases live | puts/s | early | late p50, ms | p99, ms | max, ms | not gone | CPU used by others, % |");
+            report.Output.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
             foreach (var product in parsed.GetValue(etcd) ? [Product.Etcd, Product.Granary] : (Product[])[Product.Granary])
             {
                 var count = quick ? parsed.GetValue(leases) / 10 : parsed.GetValue(leases);
-                if (await new LeaseLateness(count, parsed.GetValue(puts), Console.Out).Run(product, cancellationToken) > 0)
+                if (await new LeaseLateness(count, parsed.GetValue(puts), report).Run(product, cancellationToken) > 0)
                 {
                     throw new InvalidOperationException($"{product}: a key went before its lease's time was over.");
                 }
@@ -143,39 +144,4 @@ internal static class CompareCommand
         Duration = TimeSpan.FromSeconds(quick ? 5 : 15),
         RestartKeys = quick ? 200_000 : 1_000_000,
     };
-
-    private static Command Create(
-        string name, string description, Option[] more, Func<ParseResult, bool, CancellationToken, Task> run)
-    {
-        var granary = new Option<string?>("--granary")
-        {
-            Description = "The granary.dll, or the executable beside it. [default: publishes src/Granary.Server]",
-        };
-        var quick = new Option<bool>("--quick") { Description = "Shorter, fewer keys, one round: a first impression." };
-        var command = new Command(name, description) { granary, quick };
-        foreach (var option in more)
-        {
-            command.Options.Add(option);
-        }
-
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            var published = Directory.CreateTempSubdirectory("granary-bench-");
-            try
-            {
-                var build = parsed.GetValue(granary) is { } path
-                    ? GranaryBuild.At(path)
-                    : await GranaryBuild.Publish(published.FullName, cancellationToken);
-                Environment.SetEnvironmentVariable("GRANARY_SERVER", build.Assembly);
-                Console.WriteLine($"Granary: {build.Description}. {Environment.ProcessorCount} CPUs, shared by server and load generator.");
-                Console.WriteLine();
-                await run(parsed, parsed.GetValue(quick), cancellationToken);
-            }
-            finally
-            {
-                published.Delete(recursive: true);
-            }
-        });
-        return command;
-    }
 }

@@ -1,11 +1,12 @@
 using dotnet_etcd;
+using Granary.Benchmarks.Reports;
 using Granary.Client;
 using Granary.Testing;
 
 namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>Two client libraries in turn, in this process, against one server: what they do in a second, and what they allocate for it.</summary>
-internal sealed class ClientComparison(CompareOptions options, TextWriter output) : IDisposable
+internal sealed class ClientComparison(CompareOptions options, Report report) : IDisposable
 {
     private const int Callers = 100;
 
@@ -34,15 +35,16 @@ internal sealed class ClientComparison(CompareOptions options, TextWriter output
             await Console.Error.WriteLineAsync($"dotnet-etcd {otherRounds[^1]}, Granary.Client {ourRounds[^1]}");
         }
 
-        var table = new ComparisonTable(output, "dotnet-etcd", "Granary.Client");
-        Row("puts/s, 100 callers", static figures => figures.Put.PerSecond);
-        Row("— bytes allocated for one", static figures => figures.Put.Bytes);
-        Row("reads of one key/s, 100 callers", static figures => figures.Get.PerSecond);
-        Row("— bytes allocated for one", static figures => figures.Get.Bytes);
-        Row("events/s of 20 watches of the same", static figures => figures.Watch.PerSecond);
-        Row("— bytes allocated for one", static figures => figures.Watch.Bytes);
+        var table = report.Table("Two clients of one server", "dotnet-etcd", "Granary.Client");
+        Row("puts/s, 100 callers", Better.More, static figures => figures.Put.PerSecond);
+        Row("— bytes allocated for one", Better.Less, static figures => figures.Put.Bytes);
+        Row("reads of one key/s, 100 callers", Better.More, static figures => figures.Get.PerSecond);
+        Row("— bytes allocated for one", Better.Less, static figures => figures.Get.Bytes);
+        Row("events/s of 20 watches of the same", Better.More, static figures => figures.Watch.PerSecond);
+        Row("— bytes allocated for one", Better.Less, static figures => figures.Watch.Bytes);
 
-        void Row(string name, Func<Figures, double> figure) => table.Row(name, "F0", Median.Of(otherRounds, figure), Median.Of(ourRounds, figure));
+        void Row(string name, Better better, Func<Figures, double> figure) =>
+            table.Row(name, "F0", better, Median.Of(otherRounds, figure), Median.Of(ourRounds, figure), isPrincipal: true);
     }
 
     public void Dispose() => _turn.Dispose();

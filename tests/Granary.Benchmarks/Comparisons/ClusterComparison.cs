@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Google.Protobuf;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 
@@ -11,7 +12,7 @@ namespace Granary.Benchmarks.Comparisons;
 /// Three members of etcd beside three silos with a log in PostgreSQL, in turn: puts of many clients at all members, of one at the leader, ranges
 /// at one that follows, how soon a put is told there. And how long a new silo takes to join.
 /// </summary>
-internal sealed class ClusterComparison(CompareOptions options, int joinKeys, TextWriter output)
+internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Report report)
 {
     private const int Size = 3;
     private const int Keys = 100_000;
@@ -33,7 +34,7 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
         if (joinKeys > 0)
         {
             var seconds = await Join(cancellationToken);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"A new silo joins {joinKeys:N0} keys in {seconds:F1} s."));
+            report.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nA new silo joins {joinKeys:N0} keys in {seconds:F1} s."));
         }
     }
 
@@ -50,15 +51,13 @@ internal sealed class ClusterComparison(CompareOptions options, int joinKeys, Te
             await using var granary = await PostgresGroup.Start(Size, hasWires: false, cancellationToken);
             return await Measure(granary.Servers, () => granary.Leader(cancellationToken), cancellationToken);
         });
-        output.WriteLine($"### {Size} members on one machine");
-        var table = new ComparisonTable(output);
-        rounds.Row(table, $"puts/s, {Clients} clients at all members", "F0", static figures => figures.Puts.RequestsPerSecond);
-        rounds.Row(table, "— p50, ms", "F1", static figures => figures.Puts.P50Milliseconds);
-        rounds.Row(table, "— p99, ms", "F1", static figures => figures.Puts.P99Milliseconds);
-        rounds.Row(table, "puts/s, one client at the leader", "F0", static figures => figures.OneClient.RequestsPerSecond);
-        rounds.Row(table, $"ranges/s, {Clients} clients at one that follows", "F0", static figures => figures.Ranges.RequestsPerSecond);
-        rounds.Row(table, "put at the leader → event at one that follows, p50, ms", "F2", static figures => figures.EventMilliseconds);
-        output.WriteLine();
+        var table = report.Table($"{Size} members on one machine");
+        rounds.Row(table, $"puts/s, {Clients} clients at all members", "F0", Better.More, static figures => figures.Puts.RequestsPerSecond, isPrincipal: true);
+        rounds.Row(table, "— p50, ms", "F1", Better.Less, static figures => figures.Puts.P50Milliseconds);
+        rounds.Row(table, "— p99, ms", "F1", Better.Less, static figures => figures.Puts.P99Milliseconds, isPrincipal: true);
+        rounds.Row(table, "puts/s, one client at the leader", "F0", Better.More, static figures => figures.OneClient.RequestsPerSecond, isPrincipal: true);
+        rounds.Row(table, $"ranges/s, {Clients} clients at one that follows", "F0", Better.More, static figures => figures.Ranges.RequestsPerSecond, isPrincipal: true);
+        rounds.Row(table, "put at the leader → event at one that follows, p50, ms", "F2", Better.Less, static figures => figures.EventMilliseconds, isPrincipal: true);
     }
 
     private async Task<Figures> Measure(IReadOnlyList<Server> servers, Func<Task<Server?>> findLeader, CancellationToken cancellationToken)

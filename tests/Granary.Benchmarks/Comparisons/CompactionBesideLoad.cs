@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 
 namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>What a compaction of very much history does to those who put meanwhile, and what it gives back. Granary alone.</summary>
-internal sealed class CompactionBesideLoad(long pairs, CompareOptions options, TextWriter output)
+internal sealed class CompactionBesideLoad(long pairs, CompareOptions options, Report report)
 {
     private const int Keys = 100_000;
     private const int KeyBytes = 16;
@@ -36,16 +37,13 @@ internal sealed class CompactionBesideLoad(long pairs, CompareOptions options, T
         await compacting;
         var took = Stopwatch.GetElapsedTime(start);
 
-        Line($"### Compaction of {pairs:N0} superseded pairs beside {PutsPerSecond} puts/s");
-        Line($"| | without | during | ratio |");
-        Line($"|---|---:|---:|---:|");
-        Line($"| put p50, ms | {without.P50:F3} | {with.P50:F3} | {with.P50 / without.P50:F2}× |");
-        Line($"| put p99, ms | {without.P99:F3} | {with.P99:F3} | {with.P99 / without.P99:F2}× |");
-        Line($"| files of the store before and after, MB | {before / 1e6:F0} | {FileBytes(server) / 1e6:F0} | |");
-        Line($"| until all space was back, s | | {took.TotalSeconds:F1} | |");
+        var title = string.Create(CultureInfo.InvariantCulture, $"Compaction of {pairs:N0} superseded pairs beside {PutsPerSecond} puts/s");
+        var table = report.Table(title, "without", "during");
+        table.Row("put p50, ms", "F3", Better.Less, without.P50, with.P50, isPrincipal: true);
+        table.Row("put p99, ms", "F3", Better.Less, without.P99, with.P99, isPrincipal: true);
+        table.Row("files of the store before and after, MB", "F0", Better.Less, before / 1e6, FileBytes(server) / 1e6);
+        report.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nAll space was back after {took.TotalSeconds:F1} s."));
     }
-
-    private void Line(FormattableString line) => output.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 
     private static long FileBytes(Server server) =>
         new DirectoryInfo(Path.Combine(server.DataDirectory, "store")).EnumerateFiles("*.sst").Sum(static file => file.Length);

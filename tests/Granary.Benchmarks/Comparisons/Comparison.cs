@@ -1,10 +1,11 @@
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Testing;
 
 namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>Runs the same workloads against etcd and Granary in turn, each on a fresh server that is alone on the machine.</summary>
-internal sealed class Comparison(CompareOptions options, TextWriter output)
+internal sealed class Comparison(CompareOptions options, Report report)
 {
     private const int Keys = 100_000;
     private const int KeyBytes = 16;
@@ -42,16 +43,14 @@ internal sealed class Comparison(CompareOptions options, TextWriter output)
 
     private void Write(Case one, Rounds<LoadResult> rounds)
     {
-        output.WriteLine($"### {one.Title}");
-        var table = new ComparisonTable(output);
-        rounds.Row(table, "req/s", "F0", r => r.RequestsPerSecond);
-        rounds.Row(table, "p50, ms", "F2", r => r.P50Milliseconds);
-        rounds.Row(table, "p99, ms", "F2", r => r.P99Milliseconds);
-        rounds.Row(table, "server CPU, µs/op", "F1", r => r.ServerCpuMicrosecondsPerRequest!.Value);
-        rounds.Row(table, "client CPU, µs/op", "F1", r => r.ClientCpuMicrosecondsPerRequest);
-        rounds.Row(table, "RSS, MB", "F0", r => r.ServerRssMegabytes!.Value);
-        table.Row("errors", "F0", rounds.Etcd.Sum(r => r.Errors), rounds.Granary.Sum(r => r.Errors));
-        rounds.Row(table, "CPU used by others, %", "F0", r => 100 * r.OthersCpuShare);
-        output.WriteLine();
+        var table = report.Table(one.Title);
+        rounds.Row(table, "req/s", "F0", Better.More, r => r.RequestsPerSecond, isPrincipal: true);
+        rounds.Row(table, "p50, ms", "F2", Better.Less, r => r.P50Milliseconds);
+        rounds.Row(table, "p99, ms", "F2", Better.Less, r => r.P99Milliseconds, isPrincipal: true);
+        rounds.Row(table, "server CPU, µs/op", "F1", Better.Less, r => r.ServerCpuMicrosecondsPerRequest!.Value, isPrincipal: true);
+        rounds.Row(table, "client CPU, µs/op", "F1", Better.Neither, r => r.ClientCpuMicrosecondsPerRequest);
+        rounds.Row(table, "RSS, MB", "F0", Better.Less, r => r.ServerRssMegabytes!.Value, isPrincipal: true);
+        table.Row("errors", "F0", Better.Neither, rounds.Etcd.Sum(r => r.Errors), rounds.Granary.Sum(r => r.Errors));
+        rounds.Row(table, "CPU used by others, %", "F0", Better.Neither, r => 100 * r.OthersCpuShare);
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Google.Protobuf;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 using Grpc.Core;
@@ -11,7 +12,7 @@ namespace Granary.Benchmarks.Comparisons;
 /// Kills the leader of three members of etcd, and of three Granary processes that share a log, again and again, and tells how long clients
 /// wait that know all three. Both elect by their defaults: an election timeout of a second.
 /// </summary>
-internal sealed class FailoverComparison(int kills, TextWriter output)
+internal sealed class FailoverComparison(int kills, Report report)
 {
     private const int Size = 3;
     private const int Clients = 4;
@@ -27,11 +28,9 @@ internal sealed class FailoverComparison(int kills, TextWriter output)
         await Console.Error.WriteLineAsync($"etcd: {Told(etcd)}");
         var granary = await OfGranary(cancellationToken);
         await Console.Error.WriteLineAsync($"Granary: {Told(granary)}");
-        output.WriteLine($"### Silence when the leader is killed, {kills} times, as each of {Clients} clients sees it");
-        var table = new ComparisonTable(output);
-        table.Row("median, ms", "F0", Median.Of(etcd, static silence => silence), Median.Of(granary, static silence => silence));
-        table.Row("maximum, ms", "F0", etcd.Max(), granary.Max());
-        output.WriteLine();
+        var table = report.Table($"Silence when the leader is killed, {kills} times, as each of {Clients} clients sees it");
+        table.Row("median, ms", "F0", Better.Less, Median.Of(etcd, static silence => silence), Median.Of(granary, static silence => silence), isPrincipal: true);
+        table.Row("maximum, ms", "F0", Better.Less, etcd.Max(), granary.Max(), isPrincipal: true);
     }
 
     private async Task<List<double>> OfEtcd(CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 extern alias program;
 
+using Granary.Benchmarks.Reports;
 using Granary.Client;
 using Granary.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -8,7 +9,7 @@ using program::Granary.Server;
 namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>The client of a server's own process beside one by gRPC over loopback, in turn, both in the process of the server.</summary>
-internal sealed class InClusterComparison(CompareOptions options, TextWriter output)
+internal sealed class InClusterComparison(CompareOptions options, Report report)
 {
     private const int Callers = 100;
 
@@ -39,7 +40,7 @@ internal sealed class InClusterComparison(CompareOptions options, TextWriter out
         }
 
         Directory.Delete(directory, recursive: true);
-        var table = new ComparisonTable(output, "by gRPC", "within the cluster");
+        var table = report.Table("The client of the server's own process", "by gRPC", "within the cluster");
         Row("puts/s, 100 callers", static figures => figures.Put);
         Row("puts/s, one caller", static figures => figures.PutOfOne);
         Row("reads of one key/s, 100 callers", static figures => figures.Get);
@@ -48,8 +49,9 @@ internal sealed class InClusterComparison(CompareOptions options, TextWriter out
 
         void Row(string name, Func<Figures, ClientLoad.Rate> figure)
         {
-            table.Row(name, "F0", Median.Of(wireRounds, round => figure(round).PerSecond), Median.Of(directRounds, round => figure(round).PerSecond));
-            table.Row("— bytes allocated for one", "F0", Median.Of(wireRounds, round => figure(round).Bytes), Median.Of(directRounds, round => figure(round).Bytes));
+            table.Row(
+                name, "F0", Better.More, Median.Of(wireRounds, round => figure(round).PerSecond), Median.Of(directRounds, round => figure(round).PerSecond), isPrincipal: true);
+            table.Row("— bytes allocated for one", "F0", Better.Less, Median.Of(wireRounds, round => figure(round).Bytes), Median.Of(directRounds, round => figure(round).Bytes));
         }
     }
 

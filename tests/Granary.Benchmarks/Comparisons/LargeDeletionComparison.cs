@@ -1,29 +1,29 @@
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Testing;
 
 namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>Deletions of very many keys at etcd and Granary in turn, each time at a fresh server, beside a client that puts and one that watches.</summary>
-internal sealed class LargeDeletionComparison(CompareOptions options, TextWriter output)
+internal sealed class LargeDeletionComparison(CompareOptions options, Report report)
 {
     private const int Connections = 10;
 
     public async Task Run(CancellationToken cancellationToken)
     {
         var rounds = await Rounds<Figures>.Run(options.Rounds, "large deletions", product => Measure(product, cancellationToken));
-        output.WriteLine("### Large deletions");
-        var table = new ComparisonTable(output);
-        WriteRows(table, rounds, f => f.ByLease, f => f.ByRange);
-        rounds.Row(table, "CPU used by others, %", "F0", f => 100 * f.OthersCpuShare);
-        output.WriteLine();
+        var table = report.Table("Large deletions");
+        WriteRows(table, rounds, f => f.ByLease, f => f.ByRange, isPrincipal: true);
+        rounds.Row(table, "CPU used by others, %", "F0", Better.Neither, f => 100 * f.OthersCpuShare);
     }
 
-    public static void WriteRows<T>(ComparisonTable table, Rounds<T> rounds, Func<T, LargeDeletion> byLease, Func<T, LargeDeletion> byRange)
+    public static void WriteRows<T>(
+        ComparisonTable table, Rounds<T> rounds, Func<T, LargeDeletion> byLease, Func<T, LargeDeletion> byRange, bool isPrincipal = false)
     {
-        rounds.Row(table, $"revoking a lease of {LargeDeletion.Keys} keys, ms", "F0", f => byLease(f).Deleting);
-        rounds.Row(table, "slowest put meanwhile, ms", "F0", f => byLease(f).SlowestPut);
-        rounds.Row(table, $"deleting {LargeDeletion.Keys} keys by one range, ms", "F0", f => byRange(f).Deleting);
-        rounds.Row(table, "slowest put meanwhile, ms", "F0", f => byRange(f).SlowestPut);
+        rounds.Row(table, $"revoking a lease of {LargeDeletion.Keys} keys, ms", "F0", Better.Less, f => byLease(f).Deleting, isPrincipal);
+        rounds.Row(table, "slowest put meanwhile, ms", "F0", Better.Less, f => byLease(f).SlowestPut, isPrincipal);
+        rounds.Row(table, $"deleting {LargeDeletion.Keys} keys by one range, ms", "F0", Better.Less, f => byRange(f).Deleting, isPrincipal);
+        rounds.Row(table, "slowest put meanwhile, ms", "F0", Better.Less, f => byRange(f).SlowestPut, isPrincipal);
     }
 
     private static async Task<Figures> Measure(Product product, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 using Grpc.Core;
@@ -10,7 +11,7 @@ namespace Granary.Benchmarks.Comparisons;
 /// Leases at etcd and Granary in turn, each time at a fresh server: how fast they are granted, kept alive and revoked, what they
 /// cost in memory, and how long others wait while one with many keys goes.
 /// </summary>
-internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
+internal sealed class LeaseComparison(CompareOptions options, Report report)
 {
     private const int Clients = 100;
     private const int Connections = 10;
@@ -30,19 +31,17 @@ internal sealed class LeaseComparison(CompareOptions options, TextWriter output)
     public async Task Run(CancellationToken cancellationToken)
     {
         var rounds = await Rounds<Figures>.Run(options.Rounds, "leases", product => Measure(product, cancellationToken));
-        output.WriteLine("### Leases");
-        var table = new ComparisonTable(output);
-        rounds.Row(table, $"grants/s, {Clients} clients", "F0", f => f.Grants.PerSecond);
-        rounds.Row(table, "server CPU, µs/grant", "F1", f => f.Grants.ServerCpuMicroseconds);
-        rounds.Row(table, $"keep-alives/s, {KeptAliveLeases} leases on {KeepAliveStreams} streams", "F0", f => f.KeepAlives.PerSecond);
-        rounds.Row(table, "server CPU, µs/keep-alive", "F1", f => f.KeepAlives.ServerCpuMicroseconds);
-        rounds.Row(table, $"revokes/s, {Clients} clients", "F0", f => f.Revokes.PerSecond);
-        rounds.Row(table, "server CPU, µs/revoke", "F1", f => f.Revokes.ServerCpuMicroseconds);
-        rounds.Row(table, $"RSS of a fresh server with {LeasesInMemory} leases, MB", "F0", f => f.RssMegabytes);
-        rounds.Row(table, "bytes more per lease", "F0", f => f.BytesPerLease);
+        var table = report.Table("Leases");
+        rounds.Row(table, $"grants/s, {Clients} clients", "F0", Better.More, f => f.Grants.PerSecond, isPrincipal: true);
+        rounds.Row(table, "server CPU, µs/grant", "F1", Better.Less, f => f.Grants.ServerCpuMicroseconds);
+        rounds.Row(table, $"keep-alives/s, {KeptAliveLeases} leases on {KeepAliveStreams} streams", "F0", Better.More, f => f.KeepAlives.PerSecond, isPrincipal: true);
+        rounds.Row(table, "server CPU, µs/keep-alive", "F1", Better.Less, f => f.KeepAlives.ServerCpuMicroseconds);
+        rounds.Row(table, $"revokes/s, {Clients} clients", "F0", Better.More, f => f.Revokes.PerSecond, isPrincipal: true);
+        rounds.Row(table, "server CPU, µs/revoke", "F1", Better.Less, f => f.Revokes.ServerCpuMicroseconds);
+        rounds.Row(table, $"RSS of a fresh server with {LeasesInMemory} leases, MB", "F0", Better.Less, f => f.RssMegabytes, isPrincipal: true);
+        rounds.Row(table, "bytes more per lease", "F0", Better.Less, f => f.BytesPerLease);
         LargeDeletionComparison.WriteRows(table, rounds, f => f.ByLease, f => f.ByRange);
-        rounds.Row(table, "CPU used by others, %", "F0", f => 100 * f.OthersCpuShare);
-        output.WriteLine();
+        rounds.Row(table, "CPU used by others, %", "F0", Better.Neither, f => 100 * f.OthersCpuShare);
     }
 
     private async Task<Figures> Measure(Product product, CancellationToken cancellationToken)

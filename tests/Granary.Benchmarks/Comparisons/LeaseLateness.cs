@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Google.Protobuf;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 using Grpc.Core;
@@ -14,7 +15,7 @@ namespace Granary.Benchmarks.Comparisons;
 /// time each, beside puts. A lease's time is counted from when its last acknowledged renewal was sent, so what is early is early
 /// beyond doubt, and lateness is told with the client's and the network's own.
 /// </summary>
-internal sealed class LeaseLateness(int leases, int putsPerSecond, TextWriter output)
+internal sealed class LeaseLateness(int leases, int putsPerSecond, Report report)
 {
     private const int ShortestTtlSeconds = 5;
     private const int LongestTtlSeconds = 60;
@@ -75,7 +76,7 @@ internal sealed class LeaseLateness(int leases, int putsPerSecond, TextWriter ou
             await gone.WaitAsync(GivenUpAfter, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await done.CancelAsync();
             await Task.WhenAll([putting, renewing, .. acknowledging]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return Report(product, live, await putting, others.Share());
+            return Tell(product, live, await putting, others.Share());
         }
         finally
         {
@@ -174,7 +175,7 @@ internal sealed class LeaseLateness(int leases, int putsPerSecond, TextWriter ou
         return put / elapsed.TotalSeconds;
     }
 
-    private int Report(Product product, int live, double putsPerSecondReached, double othersCpuShare)
+    private int Tell(Product product, int live, double putsPerSecondReached, double othersCpuShare)
     {
         var lateness = new LongHistogram(1, 600_000_000, 3);
         var early = 0;
@@ -190,7 +191,7 @@ internal sealed class LeaseLateness(int leases, int putsPerSecond, TextWriter ou
             }
         }
 
-        output.WriteLine(string.Create(
+        report.Output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"| {product} | {live} | {putsPerSecondReached:F0} | {early} | {lateness.GetValueAtPercentile(50) / 1000.0:F1} | {lateness.GetValueAtPercentile(99) / 1000.0:F1} | {lateness.GetMaxValue() / 1000.0:F1} | {still} | {100 * othersCpuShare:F0} |"));
         return early;

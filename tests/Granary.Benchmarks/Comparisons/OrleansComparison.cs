@@ -1,5 +1,6 @@
 extern alias program;
 
+using Granary.Benchmarks.Reports;
 using Granary.Client;
 using Granary.Orleans;
 using Granary.Testing;
@@ -19,7 +20,7 @@ namespace Granary.Benchmarks.Comparisons;
 /// What Orleans keeps elsewhere, with Redis and with Granary in turn: states, reminders, the directory. Granary is asked by gRPC, as Redis is by its
 /// protocol, and then within the cluster.
 /// </summary>
-internal sealed class OrleansComparison(CompareOptions options, TextWriter output)
+internal sealed class OrleansComparison(CompareOptions options, Report report)
 {
     /// <summary>Measures, and prints two tables.</summary>
     public async Task Run(CancellationToken cancellationToken)
@@ -63,7 +64,6 @@ internal sealed class OrleansComparison(CompareOptions options, TextWriter outpu
             }
 
             Table("Granary", ofRedis, ofGranary);
-            await output.WriteLineAsync();
             Table("Granary within the cluster", ofRedis, within);
         }
 
@@ -102,7 +102,7 @@ internal sealed class OrleansComparison(CompareOptions options, TextWriter outpu
 
     private void Table(string name, List<OrleansProviders.Figures> ofRedis, List<OrleansProviders.Figures> ofGranary)
     {
-        var table = new ComparisonTable(output, "Redis", name);
+        var table = report.Table($"Orleans' providers: {name}", "Redis", name);
         Row("states written/s, 100 callers", static figures => figures.Write);
         Row("states written/s, one caller", static figures => figures.WriteOfOne);
         Row("states read/s, 100 callers", static figures => figures.Read);
@@ -110,6 +110,7 @@ internal sealed class OrleansComparison(CompareOptions options, TextWriter outpu
         Row("entries of the directory made and removed/s, 100 callers", static figures => figures.Entry);
 
         void Row(string row, Func<OrleansProviders.Figures, ClientLoad.Rate> figure) =>
-            table.Row(row, "F0", Median.Of(ofRedis, round => figure(round).PerSecond), Median.Of(ofGranary, round => figure(round).PerSecond));
+            table.Row(
+                row, "F0", Better.More, Median.Of(ofRedis, round => figure(round).PerSecond), Median.Of(ofGranary, round => figure(round).PerSecond), isPrincipal: true);
     }
 }

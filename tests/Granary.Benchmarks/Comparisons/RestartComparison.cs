@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 using Grpc.Core;
@@ -9,7 +10,7 @@ using Grpc.Core;
 namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>Fills etcd and Granary with the same keys, ends them abruptly and in order, and times their way back.</summary>
-internal sealed class RestartComparison(CompareOptions options, TextWriter output)
+internal sealed class RestartComparison(CompareOptions options, Report report)
 {
     private const int ValueBytes = 256;
 
@@ -25,18 +26,16 @@ internal sealed class RestartComparison(CompareOptions options, TextWriter outpu
         var etcd = await Measure(Product.Etcd, keys, cancellationToken);
         var granary = await Measure(Product.Granary, keys, cancellationToken);
 
-        output.WriteLine($"### Restart with {keys.Count} keys of {ValueBytes} B, put in txns of 100");
-        var table = new ComparisonTable(output);
-        table.Row("filling, s", "F1", etcd.Filling.TotalSeconds, granary.Filling.TotalSeconds);
-        table.Row("RSS when filled, MB", "F0", etcd.FilledRssMegabytes, granary.FilledRssMegabytes);
-        table.Row("first answer of an empty server, s", "F2", etcd.Empty.FirstAnswer.TotalSeconds, granary.Empty.FirstAnswer.TotalSeconds);
-        table.Row("first answer after SIGKILL, s", "F2", etcd.Killed.FirstAnswer.TotalSeconds, granary.Killed.FirstAnswer.TotalSeconds);
-        table.Row("RSS then, MB", "F0", etcd.Killed.RssMegabytes, granary.Killed.RssMegabytes);
-        table.Row("orderly stop, s", "F2", etcd.Stopping.TotalSeconds, granary.Stopping.TotalSeconds);
-        table.Row("first answer after it, s", "F2", etcd.Stopped.FirstAnswer.TotalSeconds, granary.Stopped.FirstAnswer.TotalSeconds);
-        table.Row("RSS then, MB", "F0", etcd.Stopped.RssMegabytes, granary.Stopped.RssMegabytes);
-        table.Row("data on disk, MB", "F0", etcd.DiskMegabytes, granary.DiskMegabytes);
-        output.WriteLine();
+        var table = report.Table($"Restart with {keys.Count} keys of {ValueBytes} B, put in txns of 100");
+        table.Row("filling, s", "F1", Better.Less, etcd.Filling.TotalSeconds, granary.Filling.TotalSeconds);
+        table.Row("RSS when filled, MB", "F0", Better.Less, etcd.FilledRssMegabytes, granary.FilledRssMegabytes);
+        table.Row("first answer of an empty server, s", "F2", Better.Less, etcd.Empty.FirstAnswer.TotalSeconds, granary.Empty.FirstAnswer.TotalSeconds);
+        table.Row("first answer after SIGKILL, s", "F2", Better.Less, etcd.Killed.FirstAnswer.TotalSeconds, granary.Killed.FirstAnswer.TotalSeconds, isPrincipal: true);
+        table.Row("RSS then, MB", "F0", Better.Less, etcd.Killed.RssMegabytes, granary.Killed.RssMegabytes, isPrincipal: true);
+        table.Row("orderly stop, s", "F2", Better.Less, etcd.Stopping.TotalSeconds, granary.Stopping.TotalSeconds);
+        table.Row("first answer after it, s", "F2", Better.Less, etcd.Stopped.FirstAnswer.TotalSeconds, granary.Stopped.FirstAnswer.TotalSeconds);
+        table.Row("RSS then, MB", "F0", Better.Less, etcd.Stopped.RssMegabytes, granary.Stopped.RssMegabytes);
+        table.Row("data on disk, MB", "F0", Better.Less, etcd.DiskMegabytes, granary.DiskMegabytes);
     }
 
     private static async Task<Figures> Measure(Product product, KeySpace keys, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using Granary.Benchmarks.Reports;
 using Granary.Testing;
 
 namespace Granary.Benchmarks.Comparisons;
@@ -31,6 +32,6 @@ internal sealed class Rounds<T>(IReadOnlyList<T> etcd, IReadOnlyList<T> granary)
     }
 
     /// <summary>Adds the medians of a figure to a table.</summary>
-    public void Row(ComparisonTable table, string name, string format, Func<T, double> figure) =>
-        table.Row(name, format, Median.Of(etcd, figure), Median.Of(granary, figure));
+    public void Row(ComparisonTable table, string name, string format, Better better, Func<T, double> figure, bool isPrincipal = false) =>
+        table.Row(name, format, better, Median.Of(etcd, figure), Median.Of(granary, figure), isPrincipal);
 }

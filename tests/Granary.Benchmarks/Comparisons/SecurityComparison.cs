@@ -1,6 +1,6 @@
-using System.Globalization;
 using Google.Protobuf;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 
@@ -10,7 +10,7 @@ namespace Granary.Benchmarks.Comparisons;
 /// What TLS and users cost: one server after the other, each with a plain and a secure port, is loaded by the two in turn; then Granary
 /// without and with authentication, and without and with an audit log.
 /// </summary>
-internal sealed class SecurityComparison(CompareOptions options, TextWriter output)
+internal sealed class SecurityComparison(CompareOptions options, Report report)
 {
     private const int Keys = 100_000;
     private const int Clients = 100;
@@ -29,29 +29,22 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
     {
         if (only is null or "tls")
         {
-            output.WriteLine("| req/s, 100 clients | plain | TLS | TLS/plain |");
-            output.WriteLine("|---|---:|---:|---:|");
-            await Securing(cancellationToken);
-            output.WriteLine();
+            await Securing(report.Table($"TLS: req/s, {Clients} clients", "plain", "TLS"), cancellationToken);
         }
 
         if (only is null or "users")
         {
-            output.WriteLine($"| req/s, 100 clients; {Users} users, {Roles * PermissionsPerRole} permissions of the one at work | off | on | on/off |");
-            output.WriteLine("|---|---:|---:|---:|");
-            await Authentication(cancellationToken);
-            output.WriteLine();
+            var title = $"Authentication: req/s, {Clients} clients; {Users} users, {Roles * PermissionsPerRole} permissions of the one at work";
+            await Authentication(report.Table(title, "off", "on"), cancellationToken);
         }
 
         if (only is null or "audit")
         {
-            output.WriteLine("| req/s, 100 clients | no audit log | to a file | with/without |");
-            output.WriteLine("|---|---:|---:|---:|");
-            await Auditing(cancellationToken);
+            await Auditing(report.Table($"Audit log: req/s, {Clients} clients", "no audit log", "to a file"), cancellationToken);
         }
     }
 
-    private async Task Securing(CancellationToken cancellationToken)
+    private async Task Securing(ComparisonTable table, CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("granary-bench-tls-");
         try
@@ -65,7 +58,7 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
                     product, cancellationToken, "--listen-client-urls", $"{plain},{secure}", "--advertise-client-urls", plain, "--cert-file", certificate, "--key-file", key);
                 await Fill.Run(new Uri(plain), _keys, cancellationToken);
                 await InTurn(
-                    $"{product}, ", server,
+                    table, $"{product}, ", server,
                     () => Task.FromResult((plain, (Credentials?)null)),
                     () => Task.FromResult((secure, (Credentials?)new Credentials(authority.CertificateFile))),
                     cancellationToken);
@@ -77,20 +70,20 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
         }
     }
 
-    private async Task Auditing(CancellationToken cancellationToken)
+    private async Task Auditing(ComparisonTable table, CancellationToken cancellationToken)
     {
         await using var without = await Server.Start(Product.Granary, cancellationToken);
         await using var with = await Server.Start(Product.Granary, cancellationToken, "--audit-log=audit.log");
         await Fill.Run(new Uri(without.Address), _keys, cancellationToken);
         await Fill.Run(new Uri(with.Address), _keys, cancellationToken);
         await InTurn(
-            "audit, ", with,
+            table, "audit, ", with,
             () => Task.FromResult((without.Address, (Credentials?)null)),
             () => Task.FromResult((with.Address, (Credentials?)new Credentials())),
             cancellationToken);
     }
 
-    private async Task Authentication(CancellationToken cancellationToken)
+    private async Task Authentication(ComparisonTable table, CancellationToken cancellationToken)
     {
         await using var server = await Server.Start(Product.Granary, cancellationToken, "--bcrypt-cost=4");
         var endpoint = new Uri(server.Address);
@@ -98,7 +91,7 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
         await SetUp(endpoint, cancellationToken);
         var root = "";
         await InTurn(
-            "", server,
+            table, "", server,
             async () =>
             {
                 if (root.Length > 0)
@@ -121,6 +114,7 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
     }
 
     private async Task InTurn(
+        ComparisonTable table,
         string who,
         Server server,
         Func<Task<(string Address, Credentials? Credentials)>> without,
@@ -139,7 +133,7 @@ internal sealed class SecurityComparison(CompareOptions options, TextWriter outp
             // Of each round's two, which were measured one right after the other: the machine changes its speed in between.
             var ratio = Median.Of(figures.Without.Zip(figures.With, static (without, with) => with / without), static ratio => ratio);
             var (plain, secured) = (Median.Of(figures.Without, static figure => figure), Median.Of(figures.With, static figure => figure));
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {who}{workload} | {plain:F0} | {secured:F0} | {ratio:F2}× |"));
+            table.Row($"{who}{workload}", "F0", Better.More, plain, secured, ratio, isPrincipal: true);
 
             async Task<double> Measure((string Address, Credentials? Credentials) target)
             {

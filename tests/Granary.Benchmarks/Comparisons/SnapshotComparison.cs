@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 using Grpc.Core;
@@ -10,7 +11,7 @@ namespace Granary.Benchmarks.Comparisons;
 /// Takes snapshots of etcd and Granary with the same keys, in turn, and restores them: each its own, and the copy of a file of that size
 /// beside it.
 /// </summary>
-internal sealed class SnapshotComparison(CompareOptions options, TextWriter output)
+internal sealed class SnapshotComparison(CompareOptions options, Report report)
 {
     private const int ValueBytes = 256;
     private const double Megabyte = 1_000_000;
@@ -55,18 +56,17 @@ internal sealed class SnapshotComparison(CompareOptions options, TextWriter outp
             directory.Delete(recursive: true);
         }
 
-        output.WriteLine($"### Snapshot with {keys.Count} keys of {ValueBytes} B");
-        var table = new ComparisonTable(output);
-        Row("size, MB", "F0", f => f.Megabytes);
-        Row("time, s", "F2", f => f.Seconds);
-        Row("throughput, MB/s", "F0", f => f.Megabytes / f.Seconds);
-        Row("server CPU, s", "F2", f => f.CpuSeconds);
-        Row("memory at its peak beyond that before, MiB", "F0", f => f.ExtraMebibytes);
-        table.Row("restore, s", "F2", Median.Of(restoredByEtcdutl, r => r.Seconds), Median.Of(restoredByGranary, r => r.Seconds));
-        table.Row("copy of that file, s", "F2", Median.Of(restoredByEtcdutl, r => r.CopySeconds), Median.Of(restoredByGranary, r => r.CopySeconds));
-        output.WriteLine();
+        var table = report.Table($"Snapshot with {keys.Count} keys of {ValueBytes} B");
+        Row("size, MB", "F0", Better.Less, f => f.Megabytes);
+        Row("time, s", "F2", Better.Less, f => f.Seconds);
+        Row("throughput, MB/s", "F0", Better.More, f => f.Megabytes / f.Seconds, isPrincipal: true);
+        Row("server CPU, s", "F2", Better.Less, f => f.CpuSeconds);
+        Row("memory at its peak beyond that before, MiB", "F0", Better.Less, f => f.ExtraMebibytes);
+        table.Row("restore, s", "F2", Better.Less, Median.Of(restoredByEtcdutl, r => r.Seconds), Median.Of(restoredByGranary, r => r.Seconds), isPrincipal: true);
+        table.Row("copy of that file, s", "F2", Better.Neither, Median.Of(restoredByEtcdutl, r => r.CopySeconds), Median.Of(restoredByGranary, r => r.CopySeconds));
 
-        void Row(string name, string format, Func<Figures, double> figure) => table.Row(name, format, Median.Of(ofEtcd, figure), Median.Of(ofGranary, figure));
+        void Row(string name, string format, Better better, Func<Figures, double> figure, bool isPrincipal = false) =>
+            table.Row(name, format, better, Median.Of(ofEtcd, figure), Median.Of(ofGranary, figure), isPrincipal);
     }
 
     private static async Task<Server> Filled(Product product, KeySpace keys, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using Google.Protobuf;
 using Granary.Benchmarks.Load;
+using Granary.Benchmarks.Reports;
 using Granary.Protos;
 using Granary.Testing;
 using Grpc.Core;
@@ -10,7 +11,7 @@ using HdrHistogram;
 namespace Granary.Benchmarks.Comparisons;
 
 /// <summary>Watchers at etcd and Granary in turn, each time at a fresh server: latency, fan-out, and what idle watchers cost.</summary>
-internal sealed class WatchComparison(CompareOptions options, TextWriter output)
+internal sealed class WatchComparison(CompareOptions options, Report report)
 {
     private const int ValueBytes = 256;
     private const int IdleWatchers = 10_000;
@@ -23,23 +24,21 @@ internal sealed class WatchComparison(CompareOptions options, TextWriter output)
     public async Task Run(CancellationToken cancellationToken)
     {
         var rounds = await Rounds<Figures>.Run(options.Rounds, "watch", product => Measure(product, cancellationToken));
-        output.WriteLine("### Watch");
-        var table = new ComparisonTable(output);
-        rounds.Row(table, "put→event, 1 watcher, p50, ms", "F3", f => f.One.P50);
-        rounds.Row(table, "put→event, 1 watcher, p99, ms", "F3", f => f.One.P99);
-        rounds.Row(table, "put→event, 100 watchers, p50, ms", "F3", f => f.Hundred.P50);
-        rounds.Row(table, "put→event, 100 watchers, p99, ms", "F3", f => f.Hundred.P99);
-        rounds.Row(table, $"events/s, {FanOutWatchers} watchers of one key on {FanOutStreams} streams", "F0", f => f.EventsPerSecond);
-        rounds.Row(table, "server CPU, µs/event", "F2", f => f.CpuPerEvent);
-        rounds.Row(table, $"puts/s, 100 clients, no watcher", "F0", f => f.Without.RequestsPerSecond);
-        rounds.Row(table, $"puts/s, 100 clients, {IdleWatchers} idle watchers", "F0", f => f.With.RequestsPerSecond);
-        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, no watcher, p50, ms", "F3", f => f.PacedWithout.P50);
-        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p50, ms", "F3", f => f.PacedWith.P50);
-        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, no watcher, p99, ms", "F3", f => f.PacedWithout.P99);
-        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p99, ms", "F3", f => f.PacedWith.P99);
-        rounds.Row(table, "idle watcher, 1000 to a stream, bytes", "F0", f => f.BytesPerWatcher);
-        rounds.Row(table, "idle watcher, a stream each, bytes", "F0", f => f.BytesPerStream);
-        output.WriteLine();
+        var table = report.Table("Watch");
+        rounds.Row(table, "put→event, 1 watcher, p50, ms", "F3", Better.Less, f => f.One.P50);
+        rounds.Row(table, "put→event, 1 watcher, p99, ms", "F3", Better.Less, f => f.One.P99, isPrincipal: true);
+        rounds.Row(table, "put→event, 100 watchers, p50, ms", "F3", Better.Less, f => f.Hundred.P50);
+        rounds.Row(table, "put→event, 100 watchers, p99, ms", "F3", Better.Less, f => f.Hundred.P99);
+        rounds.Row(table, $"events/s, {FanOutWatchers} watchers of one key on {FanOutStreams} streams", "F0", Better.More, f => f.EventsPerSecond, isPrincipal: true);
+        rounds.Row(table, "server CPU, µs/event", "F2", Better.Less, f => f.CpuPerEvent);
+        rounds.Row(table, $"puts/s, 100 clients, no watcher", "F0", Better.More, f => f.Without.RequestsPerSecond);
+        rounds.Row(table, $"puts/s, 100 clients, {IdleWatchers} idle watchers", "F0", Better.More, f => f.With.RequestsPerSecond);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, no watcher, p50, ms", "F3", Better.Less, f => f.PacedWithout.P50);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p50, ms", "F3", Better.Less, f => f.PacedWith.P50);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, no watcher, p99, ms", "F3", Better.Less, f => f.PacedWithout.P99);
+        rounds.Row(table, $"{PacedPutsPerSecond} puts/s, {IdleWatchers} idle watchers, p99, ms", "F3", Better.Less, f => f.PacedWith.P99);
+        rounds.Row(table, "idle watcher, 1000 to a stream, bytes", "F0", Better.Less, f => f.BytesPerWatcher);
+        rounds.Row(table, "idle watcher, a stream each, bytes", "F0", Better.Less, f => f.BytesPerStream, isPrincipal: true);
     }
 
     private async Task<Figures> Measure(Product product, CancellationToken cancellationToken)
