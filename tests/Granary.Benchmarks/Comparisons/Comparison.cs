@@ -47,6 +47,11 @@ internal sealed class Comparison(CompareOptions options, Report report)
         rounds.Row(table, "req/s", "F0", Better.More, r => r.RequestsPerSecond, isPrincipal: true);
         rounds.Row(table, "p50, ms", "F2", Better.Less, r => r.P50Milliseconds);
         rounds.Row(table, "p99, ms", "F2", Better.Less, r => r.P99Milliseconds, isPrincipal: true);
+        if (one.Workload == Workload.Kubernetes)
+        {
+            rounds.Row(table, "events/s", "F0", Better.More, r => r.EventsPerSecond!.Value);
+        }
+
         rounds.Row(table, "server CPU, µs/op", "F1", Better.Less, r => r.ServerCpuMicrosecondsPerRequest!.Value, isPrincipal: true);
         rounds.Row(table, "client CPU, µs/op", "F1", Better.Neither, r => r.ClientCpuMicrosecondsPerRequest);
         rounds.Row(table, "RSS, MB", "F0", Better.Less, r => r.ServerRssMegabytes!.Value, isPrincipal: true);

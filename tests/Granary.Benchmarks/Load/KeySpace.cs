@@ -31,6 +31,8 @@ internal sealed class KeySpace
             _keys[i] = ByteString.CopyFrom(text);
         }
 
+        Prefixes = [.. Enumerable.Range('0', 10).Select(digit => ByteString.CopyFrom([.. _keys[0].Span[..(keyBytes - digits)], (byte)digit]))];
+
         var random = new Random(seed);
         var value = new byte[valueBytes];
         for (var i = 0; i < Values; i++)
@@ -43,6 +45,9 @@ internal sealed class KeySpace
     public int Seed { get; }
 
     public int Count => _keys.Length;
+
+    /// <summary>Those that together all keys begin with: one for each first digit.</summary>
+    public IReadOnlyList<ByteString> Prefixes { get; }
 
     public ByteString Key(int index) => _keys[index];
 

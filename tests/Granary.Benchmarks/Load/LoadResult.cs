@@ -14,7 +14,8 @@ internal sealed record LoadResult(
     double ClientCpuMicrosecondsPerRequest,
     double? ServerCpuMicrosecondsPerRequest,
     double? ServerRssMegabytes,
-    double OthersCpuShare)
+    double OthersCpuShare,
+    double? EventsPerSecond)
 {
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
@@ -22,5 +23,6 @@ internal sealed record LoadResult(
         + (ServerCpuMicrosecondsPerRequest is { } cpu
             ? string.Create(CultureInfo.InvariantCulture, $", server CPU {cpu:F1} µs/op, RSS {ServerRssMegabytes:F0} MB, other processes {OthersCpuShare:P0} of the CPUs")
             : "")
+        + (EventsPerSecond is { } events ? string.Create(CultureInfo.InvariantCulture, $", {events:F0} events/s") : "")
         + (FirstError is null ? "" : $", first error: {FirstError}");
 }

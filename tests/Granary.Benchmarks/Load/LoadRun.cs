@@ -48,32 +48,37 @@ internal sealed class LoadRun : IDisposable
     private async Task<LoadResult> Run(LoadOptions options, Connection[] connections, CancellationToken cancellationToken)
     {
         var revisions = new long[options.Keys.Count];
-        var clients = new Task[options.Clients];
-        for (var i = 0; i < clients.Length; i++)
-        {
-            var client = new LoadClient(connections[i % connections.Length].Kv, options.Workload, options.Keys, i, revisions);
-            clients[i] = Task.Run(() => CallOverAndOver(client), CancellationToken.None);
-        }
-
+        var isKubernetes = options.Workload == Workload.Kubernetes;
+        var leases = isKubernetes ? await LeasesOfKeys.Attach(connections, options.Keys, revisions, cancellationToken) : null;
+        await using var watches = isKubernetes ? await PrefixWatches.Open(connections, options.Keys, cancellationToken) : null;
+        LoadClient[] clients = [.. Enumerable.Range(0, options.Clients).Select(number =>
+            new LoadClient(connections[number % connections.Length].Kv, options.Workload, options.Keys, number, revisions, leases))];
+        var calling = Array.ConvertAll(clients, client => Task.Run(() => CallOverAndOver(client), CancellationToken.None));
+        LoadResult result;
         try
         {
             await Task.Delay(options.Warmup, cancellationToken);
             var server = Sample(options.ServerProcessId);
             var own = ProcessSample.Of(Environment.ProcessId);
             var machine = MachineSample.Now();
+            var events = watches?.Events;
             var start = Stopwatch.GetTimestamp();
             _measuring = true;
             await Task.Delay(options.Duration, cancellationToken);
             _measuring = false;
             var elapsed = Stopwatch.GetElapsedTime(start);
-            return Result(elapsed, own, server, Sample(options.ServerProcessId), machine);
+            result = Result(elapsed, own, server, Sample(options.ServerProcessId), machine, watches?.Events - events);
         }
         finally
         {
             _ended = true;
             _abandon.CancelAfter(LongestAnswer);
-            await Task.WhenAll(clients);
+            await Task.WhenAll(calling);
         }
+
+        // A server whose watches fall behind has done only a part of the work.
+        await (watches?.HaveSeen(clients.Sum(static client => client.Updates), cancellationToken) ?? Task.CompletedTask);
+        return result;
     }
 
     private async Task CallOverAndOver(LoadClient client)
@@ -104,7 +109,7 @@ internal sealed class LoadRun : IDisposable
     }
 
     private LoadResult Result(
-        TimeSpan elapsed, ProcessSample ownBefore, ProcessSample? serverBefore, ProcessSample? serverAfter, MachineSample machineBefore)
+        TimeSpan elapsed, ProcessSample ownBefore, ProcessSample? serverBefore, ProcessSample? serverAfter, MachineSample machineBefore, long? events)
     {
         var requests = _latencies.TotalCount;
         var own = ProcessSample.Of(Environment.ProcessId).Cpu - ownBefore.Cpu;
@@ -120,7 +125,8 @@ internal sealed class LoadRun : IDisposable
             own.TotalMicroseconds / Math.Max(1, requests),
             server?.TotalMicroseconds / Math.Max(1, requests),
             serverAfter?.RssMegabytes,
-            MachineSample.Now().ShareOfOthers(machineBefore, own + (server ?? TimeSpan.Zero)));
+            MachineSample.Now().ShareOfOthers(machineBefore, own + (server ?? TimeSpan.Zero)),
+            events / elapsed.TotalSeconds);
     }
 
     private double Milliseconds(double percentile) =>

@@ -15,9 +15,17 @@ internal enum Workload
     /// <summary>Puts a key if it is as it was last seen, else reads it: the update of Kubernetes.</summary>
     Txn,
 
+    /// <summary>Puts eight keys in one txn.</summary>
+    TxnOfPuts,
+
     /// <summary>Reads 500 keys from one on: a page of a long list.</summary>
     Page,
 
-    /// <summary>As <see cref="Txn"/>, but every fiftieth time as <see cref="Page"/>.</summary>
-    TxnAndPage,
+    /// <summary>Reads 10,000 keys from one on.</summary>
+    List,
+
+    /// <summary>
+    /// As <see cref="Txn"/>, but every fiftieth time as <see cref="Page"/>; each key is attached to a lease, and watches are told of every update.
+    /// </summary>
+    Kubernetes,
 }

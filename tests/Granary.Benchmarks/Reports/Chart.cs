@@ -21,7 +21,7 @@ internal sealed class Chart
     // Of a ratio beside the end of its bar.
     private const double RatioWidth = 58;
 
-    // About one character of a label. What is wide for its length may reach into the gap for a ratio.
+    // About one character. What is wide for its length may reach into the gap for a ratio.
     private const double CharacterWidth = 6.3;
     private const double HeadingCharacterWidth = 7.6;
 
@@ -38,6 +38,7 @@ internal sealed class Chart
           svg { --page: #0d1117; --ink: #e6edf3; --quiet: #9198a1; --line: #3d444d; --ours: #56b4e9; --other: #e69f00; }
         }
         text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--ink); }
+        text { stroke: var(--page); stroke-width: 3px; paint-order: stroke; }
         .page { fill: var(--page); }
         .title { font-size: 16px; font-weight: 600; }
         .heading { font-weight: 600; }
@@ -67,10 +68,14 @@ internal sealed class Chart
         var octaves = _groups.SelectMany(static group => group.Rows).Select(static row => Math.Log2(row.Gain ?? 1)).Append(0).ToArray();
         _leftOctaves = Math.Max(1, -octaves.Min());
         _rightOctaves = Math.Max(1, octaves.Max());
-        _labelWidth = CharacterWidth * _groups.SelectMany(static group => group.Rows).Select(static row => row.Name.Length).Append(0).Max();
+        _labelWidth = CharacterWidth * _groups.SelectMany(static group => group.Rows).Select(static row => row.Name.Length).Append(OtherBetter.Length).Max();
     }
 
     private string Title => _report.Tables.Count == 0 ? "Nothing measured" : $"{Names(static table => table.Ours)} beside {Names(static table => table.Other)}";
+
+    private string OtherBetter => $"◀ {Names(static table => table.Other)} better";
+
+    private string OursBetter => $"{Names(static table => table.Ours)} better ▶";
 
     private double PlotLeft => Margin + _labelWidth + RatioWidth;
 
@@ -85,10 +90,14 @@ internal sealed class Chart
         var plotTop = Margin + 72;
         var (rows, plotBottom) = Rows(plotTop);
         var height = plotBottom + 50;
-        string[] lines = [.. _groups.Select(static group => group.Table.Title)];
-        var width = Math.Max(
-            PlotLeft + PlotWidth + RatioWidth + Margin,
-            (2 * Margin) + Math.Max(HeadingCharacterWidth * lines.Select(static line => line.Length).Append(0).Max(), CharacterWidth * Math.Max(measured.Length, machine.Length)));
+        double[] ends =
+        [
+            PlotLeft + PlotWidth + RatioWidth,
+            One + 8 + (CharacterWidth * OursBetter.Length),
+            Margin + (CharacterWidth * Math.Max(measured.Length, machine.Length)),
+            .. _groups.Select(static group => Margin + (HeadingCharacterWidth * group.Table.Title.Length)),
+        ];
+        var width = ends.Max() + Margin;
         return new XElement(
             Svg + "svg",
             new XAttribute("viewBox", string.Create(CultureInfo.InvariantCulture, $"0 0 {width:F0} {height:F0}")),
@@ -102,8 +111,8 @@ internal sealed class Chart
             new XElement(Svg + "rect", new XAttribute("class", "page"), new XAttribute("width", "100%"), new XAttribute("height", "100%")),
             Text("title", Margin, Margin + Baseline, Title),
             Text("quiet", Margin, Margin + Baseline + 18, "How many times as good, on a logarithmic scale. Beside each bar the ratio of the figures."),
-            Text("end", One - 8, plotTop - 18, $"◀ {Names(static table => table.Other)} better"),
-            Text("", One + 8, plotTop - 18, $"{Names(static table => table.Ours)} better ▶"),
+            Text("end", One - 8, plotTop - 18, OtherBetter),
+            Text("", One + 8, plotTop - 18, OursBetter),
             Ticks(plotTop, plotBottom),
             rows,
             Text("quiet", Margin, plotBottom + 20, measured),
