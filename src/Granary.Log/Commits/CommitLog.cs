@@ -1,11 +1,6 @@
-using System.Buffers;
-using System.Diagnostics;
-using System.Security.Cryptography;
 using Granary.Log.Engines;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
-using Granary.Mvcc.Evaluation;
-using Granary.Mvcc.Keys;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores;
 using Microsoft.Extensions.Logging;
@@ -18,38 +13,32 @@ namespace Granary.Log.Commits;
 /// </summary>
 public sealed partial class CommitLog : ICommitLog, IDisposable
 {
-    // How often, and with what, a log that was full is asked whether it has room again when nobody writes.
+    // How often it is looked for room when nobody writes.
     private static readonly TimeSpan ShortageCheckInterval = TimeSpan.FromSeconds(1);
-    private const int TypicalRecordBytes = 4096;
 
     private static readonly TimeSpan FullStoreRetryInterval = TimeSpan.FromMilliseconds(100);
 
-    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(100);
-
     private readonly IRecordLog _records;
     private readonly Replica _replica;
-    private readonly CommitLogOptions _options;
     private readonly ILogger _logger;
     private readonly Thread _thread;
-    private readonly ByteWriter _encoded = new();
-    private readonly Sequencer _sequencer;
+    private readonly LogRoom _room;
+    private readonly GroupCommit _groups;
     private readonly CancellationTokenRegistration _ownLoss;
     private readonly WaitingRecords _waiting = new();
     private readonly ReplicaFlush _replicaFlush;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? _failure;
-    private volatile string? _shortage;
 
     private CommitLog(IRecordLog records, Replica replica, CommitLogOptions options, ILogger logger)
     {
         _records = records;
         _replica = replica;
-        _options = options;
         _logger = logger;
         _replicaFlush = new ReplicaFlush(records, replica, options.MaxReplayBytes, logger);
+        _room = new LogRoom(records, _replicaFlush, options.Room, logger);
         replica.WhenFull = WaitForRoom;
-        BeginTerm();
-        _sequencer = new Sequencer(replica.State);
+        _groups = new GroupCommit(records, replica, _replicaFlush, _room, options);
         _thread = new Thread(Run) { IsBackground = true, Name = "granary commit log" };
         _thread.Start();
         _ownLoss = records.Lost.UnsafeRegister(static log => ((CommitLog)log!)._waiting.Wake(), this);
@@ -65,7 +54,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
     public ValueTask Prove(CancellationToken cancellationToken) => _records.Prove(cancellationToken);
 
-    public string? Shortage => _shortage ?? Room.Shortage();
+    public string? Shortage => _room.Shortage;
 
     /// <summary>Takes over a log whose records have all been applied to the replica, and begins a new term in it.</summary>
     /// <exception cref="LogFullException">There is no room for the record that begins the term.</exception>
@@ -129,41 +118,12 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         return pending.Completion.Task;
     }
 
-    private void BeginTerm()
-    {
-        var state = _replica.State;
-        var term = new TermRecord(
-            _options.Leadership?.Term ?? state.Term + 1,
-            _options.Leadership?.LeaderId ?? NewId(),
-            state.ClusterId != 0 ? state.ClusterId : NewId(),
-            _options.Leadership?.MemberId ?? (state.MemberId != 0 ? state.MemberId : NewId()),
-            state.Ranges ?? _options.InitialRanges);
-        Encode(term);
-        var index = AppendEncoded();
-        _records.Flush();
-        _replica.Apply(index, term);
-        _replica.Publish();
-        _records.Shown();
-        if (state.ClusterId == 0)
-        {
-            // From now on the store knows that there was a log: should that ever be gone, it is missed.
-            _replica.Flush();
-        }
-    }
-
-    // Positive as a signed number as well: some clients know no other.
-    internal static ulong NewId() => (BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) >> 1) | 1;
-
-    private bool HasDeferred => _failure is null && _replica.HasDeferred && Room != DiskRoom.Compactions;
-
-    private DiskRoom Room => _options.Room?.Invoke() ?? DiskRoom.Writes;
-
-    private bool IsShort => _shortage is not null || _replicaFlush.HasFailed || Room != DiskRoom.Writes;
+    private bool HasDeferred => _failure is null && _replica.HasDeferred && _room.Disk != DiskRoom.Compactions;
 
     private bool IsLost => _records.Lost.IsCancellationRequested && _failure is null;
 
     // With nothing to be written.
-    private TimeSpan Patience() => HasDeferred || IsLost ? TimeSpan.Zero : IsShort ? ShortageCheckInterval : Timeout.InfiniteTimeSpan;
+    private TimeSpan Patience() => HasDeferred || IsLost ? TimeSpan.Zero : _room.IsSought ? ShortageCheckInterval : Timeout.InfiniteTimeSpan;
 
     private void Run()
     {
@@ -179,11 +139,11 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
                 if (group.Count > 0)
                 {
-                    Commit(group);
+                    _groups.Commit(group);
                 }
-                else if (!HasDeferred && IsShort)
+                else if (!HasDeferred && _room.IsSought)
                 {
-                    LookForRoom();
+                    _room.Look();
                 }
 
                 if (HasDeferred)
@@ -202,114 +162,6 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         }
     }
 
-    private void LookForRoom()
-    {
-        // What is flushed needs no reserve, and gives segments back.
-        _replicaFlush.Begin();
-        if (_records.HasRoomFor(TypicalRecordBytes))
-        {
-            _shortage = null;
-        }
-    }
-
-    private void Commit(List<PendingRecord> group)
-    {
-        using var span = CommitSpan.Start(group);
-        var begin = Stopwatch.GetTimestamp();
-        var commits = 0;
-        var bytes = 0L;
-        foreach (var pending in group)
-        {
-            if (_sequencer.Place(pending, Term, Room) is { } record)
-            {
-                Encode(record);
-                if (_encoded.Written.Length > _records.MaxRecordBytes)
-                {
-                    pending.Fail(new EtcdException(EtcdError.RequestTooLarge));
-                    continue;
-                }
-
-                try
-                {
-                    pending.Index = AppendEncoded();
-                }
-                catch (LogFullException exception)
-                {
-                    NoteShortage(exception);
-                    pending.Fail(new EtcdException(EtcdError.NoSpace));
-                    continue;
-                }
-
-                pending.Record = record;
-                bytes += _encoded.Written.Length;
-                commits += _sequencer.Advance(pending, record, pending.Index);
-            }
-        }
-
-        if (group.TrueForAll(static pending => pending.Record is null))
-        {
-            group.ForEach(static pending => (pending as PendingAuthChange)?.Commit());
-            return;
-        }
-
-        var start = Stopwatch.GetTimestamp();
-        CommitLogMetrics.Write.Record(Stopwatch.GetElapsedTime(begin, start).TotalSeconds);
-        _records.Flush();
-        var flushed = Stopwatch.GetTimestamp();
-        CommitLogMetrics.Flush.Record(Stopwatch.GetElapsedTime(start, flushed).TotalSeconds);
-        CommitLogMetrics.GroupCommits.Record(commits);
-        CommitLogMetrics.Bytes.Add(bytes);
-        _shortage = null;
-
-        using (span is null ? null : CommitLogMetrics.Source.StartActivity("apply"))
-        {
-            foreach (var pending in group)
-            {
-                if (pending.Record is { } record)
-                {
-                    _replica.Apply(pending.Index, record);
-                }
-            }
-
-            _replica.Publish(span?.Context ?? default);
-        }
-
-        _records.Shown();
-
-        CommitLogMetrics.Apply.Record(Stopwatch.GetElapsedTime(flushed).TotalSeconds);
-        if (Stopwatch.GetElapsedTime(begin) > Slow)
-        {
-            CommitLogMetrics.SlowGroups.Add(1);
-        }
-
-        span?.SetTag("granary.revision", _sequencer.LastRevision);
-        foreach (var pending in group)
-        {
-            if (pending.Record is not null || pending is PendingAuthChange)
-            {
-                pending.Commit();
-            }
-        }
-
-        if (_replicaFlush.IsDue || Room != DiskRoom.Writes)
-        {
-            _replicaFlush.Begin();
-        }
-    }
-
-    private void Encode(LogRecord record)
-    {
-        _encoded.Clear();
-        record.Encode(_encoded);
-    }
-
-    private long AppendEncoded()
-    {
-        _records.BeginRecord(_encoded.Written.Length).Write(_encoded.Written);
-        _replicaFlush.Note(_encoded.Written.Length);
-        return _records.EndRecord();
-    }
-
     /// <summary>
     /// What is durable in the log cannot be applied, since the disk is full: whoever comes meanwhile is refused, and it is tried again
     /// and again. The store itself looks for room every few seconds.
@@ -317,7 +169,7 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
     /// <returns>Whether to try again.</returns>
     private bool WaitForRoom(StoreFullException exception)
     {
-        NoteShortage(exception);
+        _room.Lacks(exception);
         var goesOn = _waiting.WaitFor(FullStoreRetryInterval);
         _waiting.Refuse(goesOn ? EtcdError.NoSpace : EtcdError.Stopped);
         return goesOn;
@@ -348,16 +200,6 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
         CommitLogMetrics.FailedRecords.Add(group.Count + unwritten);
     }
 
-    private void NoteShortage(Exception exception)
-    {
-        if (_shortage is null)
-        {
-            Log.Full(_logger, exception.Message);
-        }
-
-        _shortage = exception.Message;
-    }
-
     private static partial class Log
     {
         [LoggerMessage(1, LogLevel.Critical, "The commit log failed: nothing can be written any more.")]
@@ -365,8 +207,5 @@ public sealed partial class CommitLog : ICommitLog, IDisposable
 
         [LoggerMessage(4, LogLevel.Warning, "This process leads no more: the outcome of {Count} records is unknown.")]
         public static partial void Lost(ILogger logger, int count);
-
-        [LoggerMessage(2, LogLevel.Error, "Writes are refused until there is space: {Reason}")]
-        public static partial void Full(ILogger logger, string reason);
     }
 }

@@ -137,13 +137,16 @@ public sealed partial class PostgresDatabase : IDisposable
             {
                 if (attempt % RetriesPerComplaint == 0)
                 {
-                    PostgresLeadership.Unreachable(logger, this, exception);
+                    TellUnreachable(logger, exception);
                 }
 
                 cancellationToken.WaitHandle.WaitOne(RetryInterval);
             }
         }
     }
+
+    /// <summary>Tells that the database cannot be reached for the moment.</summary>
+    internal void TellUnreachable(ILogger logger, Exception exception) => TellUnreachable(logger, Place, exception.GetBaseException().Message);
 
     /// <summary>Whether it is of use to try again: the database is away, starts, stops, or has changed its primary.</summary>
     public static bool IsPassing(Exception exception) => exception switch
@@ -211,4 +214,7 @@ public sealed partial class PostgresDatabase : IDisposable
 
     [GeneratedRegex("^[a-z_][a-z0-9_]{0,62}$")]
     private static partial Regex SchemaName();
+
+    [LoggerMessage(22, LogLevel.Warning, "Cannot reach {Place} and tries again: {Reason}")]
+    private static partial void TellUnreachable(ILogger logger, string place, string reason);
 }

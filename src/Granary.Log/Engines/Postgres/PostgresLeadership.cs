@@ -11,25 +11,16 @@ namespace Granary.Log.Engines.Postgres;
 /// </summary>
 public sealed partial class PostgresLeadership : IDisposable
 {
-    // Clocks go at different speeds, but not by so much.
-    private const double Margin = 0.9;
-
-    // The least that the system's waits can tell apart.
-    private static readonly TimeSpan Instant = TimeSpan.FromMilliseconds(1);
-
-    private static readonly TimeSpan ComplaintInterval = TimeSpan.FromSeconds(5);
-
     private readonly PostgresDatabase _database;
     private readonly PostgresOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _lost = new();
+    private readonly LeaderProof _proof;
     private readonly ManualResetEventSlim _stopping = new();
     private readonly ManualResetEventSlim _isBeatDue = new();
     private readonly Thread _thread;
     private readonly Lock _lock = new();
-    private TaskCompletionSource _nextProof = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _provedUntil;
     private long _shownIndex;
     private volatile string? _lostReason;
     private volatile bool _isDeposed;
@@ -44,7 +35,8 @@ public sealed partial class PostgresLeadership : IDisposable
         Term = row.Term;
         LeaderId = row.LeaderId;
         LastIndex = row.LastIndex;
-        Proved(sentAt);
+        _proof = new LeaderProof(options.LeaseTime, options.ProofTimeout, clock, _lost.Token);
+        _proof.Extend(sentAt);
         Log.Leads(logger, database.Place, Term, LastIndex);
         _thread = new Thread(Beat) { IsBackground = true, Name = "granary leadership", Priority = ThreadPriority.AboveNormal };
         _thread.Start();
@@ -72,7 +64,7 @@ public sealed partial class PostgresLeadership : IDisposable
     public ulong Successor { get; set; }
 
     /// <summary>Whether nobody else can lead at this moment.</summary>
-    public bool IsProved => _clock.GetTimestamp() < Interlocked.Read(ref _provedUntil) && _lostReason is null;
+    public bool IsProved => _proof.Holds;
 
     /// <summary>Waits until nobody else leads, following the log meanwhile, and begins a term of its own.</summary>
     /// <param name="database">Has the tables.</param>
@@ -92,95 +84,16 @@ public sealed partial class PostgresLeadership : IDisposable
         ILogger logger,
         CancellationToken cancellationToken)
     {
-        NpgsqlConnection? connection = null;
-        LeadershipRow? seen = null;
-        long seenAt = 0;
-        long told = 0;
-        var complainedAt = long.MinValue;
-        try
-        {
-            while (true)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                try
-                {
-                    connection ??= database.Connect();
-                    var row = LeadershipRow.Read(connection, database);
-                    if (seen is null || (row.Term, row.LeaderId, row.Beats) != (seen.Term, seen.LeaderId, seen.Beats))
-                    {
-                        (seen, seenAt) = (row, clock.GetTimestamp());
-                    }
-
-                    follow(connection, row);
-                    if (told != row.LeaderId && !row.IsReleased)
-                    {
-                        told = row.LeaderId;
-                        Log.Follows(logger, row.Holder, row.Term);
-                    }
-
-                    var sentAt = clock.GetTimestamp();
-                    var isFree = seen.IsReleased && (seen.Successor == 0 || seen.Successor == candidate.MemberId);
-                    if ((isFree || clock.GetElapsedTime(seenAt, sentAt) > Patience(row)) && seen.TakeOver(connection, database, options.LeaseTime, candidate) is { } taken)
-                    {
-                        return new PostgresLeadership(database, options, clock, logger, taken, sentAt);
-                    }
-                }
-                catch (Exception exception) when (PostgresDatabase.IsPassing(exception))
-                {
-                    // While nobody looks, the leader cannot be seen to be silent.
-                    connection?.Dispose();
-                    (connection, seen) = (null, null);
-                    if (complainedAt == long.MinValue || clock.GetElapsedTime(complainedAt) > ComplaintInterval)
-                    {
-                        complainedAt = clock.GetTimestamp();
-                        Unreachable(logger, database, exception);
-                    }
-                }
-
-                cancellationToken.WaitHandle.WaitOne(Pause());
-            }
-        }
-        finally
-        {
-            connection?.Dispose();
-        }
-
-        // Until the next sign of life is due, or until there should have been one for too long.
-        TimeSpan Pause()
-        {
-            var left = seen is null ? options.HeartbeatInterval : Patience(seen) - clock.GetElapsedTime(seenAt) + Instant;
-            return left > Instant && left < options.HeartbeatInterval ? left : options.HeartbeatInterval;
-        }
-
-        TimeSpan Patience(LeadershipRow row) => row.LeaseTime > options.LeaseTime ? row.LeaseTime : options.LeaseTime;
+        var (row, sentAt) = new Campaign(database, options, candidate, clock, follow, logger).Win(cancellationToken);
+        return new PostgresLeadership(database, options, clock, logger, row, sentAt);
     }
-
-    /// <summary>Tells that the database cannot be reached for the moment.</summary>
-    public static void Unreachable(ILogger logger, PostgresDatabase database, Exception exception) =>
-        Log.Unreachable(logger, database.Place, exception.GetBaseException().Message);
 
     /// <summary>Returns once it is proved that this process led after the call began.</summary>
     /// <exception cref="EtcdException">It leads no more, or nobody knows in time.</exception>
-    public ValueTask Prove(CancellationToken cancellationToken) => IsProved ? default : AwaitProof(cancellationToken);
+    public ValueTask Prove(CancellationToken cancellationToken) => _proof.Wait(cancellationToken);
 
     /// <summary>A sign of life, or a record, has arrived that was sent at this time.</summary>
-    public void Proved(long sentAt)
-    {
-        TaskCompletionSource waiting;
-        lock (_lock)
-        {
-            var until = sentAt + (long)(_options.LeaseTime.TotalSeconds * Margin * _clock.TimestampFrequency);
-            if (until <= _provedUntil)
-            {
-                return;
-            }
-
-            Interlocked.Exchange(ref _provedUntil, until);
-            (waiting, _nextProof) = (_nextProof, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        }
-
-        waiting.TrySetResult();
-    }
+    public void Proved(long sentAt) => _proof.Extend(sentAt);
 
     /// <summary>This process shows the records up to one. The first ones of a term are told at once: all who follow wait for them.</summary>
     public void Shown(long index)
@@ -211,8 +124,8 @@ public sealed partial class PostgresLeadership : IDisposable
             _lostReason = reason;
         }
 
-        Log.Lost(_logger, Term, reason);
         _lost.Cancel();
+        Log.Lost(_logger, Term, reason);
     }
 
     /// <summary>Gives leadership up, so that others need not wait.</summary>
@@ -247,28 +160,6 @@ public sealed partial class PostgresLeadership : IDisposable
         _isBeatDue.Dispose();
     }
 
-    private async ValueTask AwaitProof(CancellationToken cancellationToken)
-    {
-        var start = _clock.GetTimestamp();
-        while (!IsProved)
-        {
-            Task next;
-            lock (_lock)
-            {
-                next = _nextProof.Task;
-            }
-
-            EtcdException.ThrowIf(_lostReason is null ? null : EtcdError.LeaderChanged);
-            var left = _options.ProofTimeout - _clock.GetElapsedTime(start);
-            EtcdException.ThrowIf(left <= TimeSpan.Zero ? EtcdError.Timeout : null);
-
-            // The loss of leadership ends the wait as well.
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _lost.Token);
-            await next.WaitAsync(left, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-    }
-
     private void Beat()
     {
         NpgsqlConnection? connection = null;
@@ -294,7 +185,7 @@ public sealed partial class PostgresLeadership : IDisposable
                     break;
                 }
 
-                Proved(sentAt);
+                _proof.Extend(sentAt);
                 if (isCutOff)
                 {
                     isCutOff = false;
@@ -308,7 +199,7 @@ public sealed partial class PostgresLeadership : IDisposable
                 if (!isCutOff)
                 {
                     isCutOff = true;
-                    Unreachable(_logger, _database, exception);
+                    _database.TellUnreachable(_logger, exception);
                 }
             }
             catch (Exception exception)
@@ -334,12 +225,6 @@ public sealed partial class PostgresLeadership : IDisposable
     {
         [LoggerMessage(20, LogLevel.Information, "Leads {Place} in term {Term}, behind record {LastIndex}.")]
         public static partial void Leads(ILogger logger, string place, long term, long lastIndex);
-
-        [LoggerMessage(21, LogLevel.Information, "Follows {Holder}, who leads in term {Term}.")]
-        public static partial void Follows(ILogger logger, string holder, long term);
-
-        [LoggerMessage(22, LogLevel.Warning, "Cannot reach {Place} and tries again: {Reason}")]
-        public static partial void Unreachable(ILogger logger, string place, string reason);
 
         [LoggerMessage(23, LogLevel.Information, "Reaches {Place} again, and still leads.")]
         public static partial void Reached(ILogger logger, string place);

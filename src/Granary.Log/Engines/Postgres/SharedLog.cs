@@ -16,13 +16,8 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     // How long what is in flight may wait for the database when the process stops.
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan TidyingAtATime = TimeSpan.FromMilliseconds(10);
-
     // Who takes records asks for more at once, and has an answer after a heartbeat at the latest.
     private const int HeartbeatsOfFollower = 50;
-
-    // How often it is looked whether this process is a member still, in looks at who leads.
-    private const int LooksPerMemberCheck = 5;
 
     private readonly PostgresDatabase _database;
     private readonly PostgresOptions _options;
@@ -33,7 +28,6 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock _gate = new();
     private Thread? _thread;
     private Candidate? _candidate;
     private volatile CommitLog? _leading;
@@ -45,17 +39,9 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     private readonly LastTime _read = new();
     private volatile string? _failure;
 
-    // Set to have this process give leadership up, for the member that is named.
-    private TaskCompletionSource<ulong> _handOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
     private readonly KnownLeader _known = new();
-    private readonly LastTime _taken = new();
-
-    // What was last seen in the row of who leads.
-    private long _leaderId;
-    private long _beats;
-    private int _looks;
-    private volatile bool _isLearner;
+    private readonly Following _following;
+    private readonly HandOvers _handOvers;
 
     /// <param name="database">Has the tables.</param>
     /// <param name="options">Settings.</param>
@@ -75,6 +61,8 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         _loggers = loggers;
         _logger = loggers.CreateLogger<SharedLog>();
         _stopping = stopping;
+        _following = new Following(database, replica, follower, _known, options.HeartbeatInterval);
+        _handOvers = new HandOvers(_known, options.ProofTimeout);
     }
 
     public long Term => _replica.State.Term;
@@ -89,7 +77,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     public ulong MemberId => _candidate?.MemberId ?? 0;
 
-    public bool IsLearner => _isLearner && !Leader.IsOwn;
+    public bool IsLearner => _following.IsLearner && !Leader.IsOwn;
 
     public Leader Leader => _known.Leader;
 
@@ -123,29 +111,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     /// <summary>Has another member lead, in order: what is in flight is finished, and that member need not wait.</summary>
     /// <exception cref="EtcdException">This process does not lead, or the other one did not take over in time.</exception>
-    public async Task HandOver(ulong successor, CancellationToken cancellationToken)
-    {
-        var before = Leader;
-        EtcdException.ThrowIf(before.IsOwn ? null : EtcdError.NotLeader);
-        lock (_gate)
-        {
-            _handOver.TrySetResult(successor);
-        }
-
-        using var tooLate = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        tooLate.CancelAfter(_options.ProofTimeout);
-        try
-        {
-            while (Leader is var leader && leader.Term == before.Term)
-            {
-                await Changed(leader, tooLate.Token);
-            }
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new EtcdException(EtcdError.Timeout);
-        }
-    }
+    public Task HandOver(ulong successor, CancellationToken cancellationToken) => _handOvers.Run(successor, cancellationToken);
 
     public ValueTask<Leader> Reachable(CancellationToken cancellationToken) => Leader is var leader && IsServed(leader) ? new(leader) : AwaitReachable(cancellationToken);
 
@@ -180,26 +146,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     bool ISnapshotDuty.IsFollowed => Leader.IsOwn && _read.IsWithin(HeartbeatsOfFollower * _options.HeartbeatInterval);
 
-    public bool Take(Leader leader, long first, byte[][]? records)
-    {
-        // Only behind the record that began the term is it certain that what was before it is what the leader has before it.
-        if (records is null || !ReferenceEquals(leader, Leader) || Term != leader.Term || !_follower.Take(first, records))
-        {
-            _taken.Forget();
-            return false;
-        }
-
-        var now = BootClock.Instance.GetTimestamp();
-        _taken.Note();
-        _known.Heard.Note();
-
-        // Not for long, so that what comes meanwhile need not wait.
-        while (_follower.Tidy() && BootClock.Instance.GetElapsedTime(now) < TidyingAtATime)
-        {
-        }
-
-        return true;
-    }
+    public bool Take(Leader leader, long first, byte[][]? records) => _following.Take(leader, first, records);
 
     /// <summary>Follows and leads no more: what is in flight is finished, and another one may lead at once.</summary>
     public void Stop()
@@ -218,8 +165,6 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
     private CommitLog Leading => _leading ?? throw new EtcdException(EtcdError.LeaderChanged);
 
     private bool IsServed(Leader leader) => leader.IsOwn || (leader.Term > 0 && _replica.State.Term == leader.Term && IsHeard);
-
-    private bool IsTaking => _taken.IsWithin(3 * _options.HeartbeatInterval);
 
     private async ValueTask<Leader> AwaitReachable(CancellationToken cancellationToken)
     {
@@ -269,50 +214,12 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         {
             Log.Failed(_logger, exception);
             _failure = exception.Message;
-            End();
+            _following.EndTerm();
             _failed.TrySetResult();
         }
     }
 
-    /// <summary>Another one leads, or nobody: what it has written is read from the table, unless it comes from the leader itself.</summary>
-    private void Follow(NpgsqlConnection connection, LeadershipRow row)
-    {
-        var isAnother = row.LeaderId != _leaderId;
-        if (isAnother)
-        {
-            End();
-            _leaderId = row.LeaderId;
-            _known.Begin(row.Term, row.MemberId, row.Silo, isOwn: false);
-        }
-
-        if (row.IsReleased || row.Term == 0)
-        {
-            _known.Heard.Forget();
-        }
-        else if (isAnother || row.Beats != _beats)
-        {
-            _known.Heard.Note();
-        }
-
-        _beats = row.Beats;
-        if (isAnother || ++_looks % LooksPerMemberCheck == 0)
-        {
-            _isLearner = PostgresMembers.Self(connection, _database, _candidate!).IsLearner;
-        }
-
-        // What comes from the leader itself may be ahead of the row; of another term's it cannot be.
-        if (row.LastToShow > AppliedIndex && !IsTaking)
-        {
-            PostgresStart.Read(connection, _database, _follower, row.LastToShow);
-        }
-        else if (row.LastIndex < AppliedIndex && row.Term != Term)
-        {
-            PostgresStart.Read(connection, _database, _follower, row.LastIndex);
-        }
-
-        _follower.Tidy();
-        _known.TellChanged();
-    }
+    private void Follow(NpgsqlConnection connection, LeadershipRow row) => _following.Look(connection, row, _candidate!);
 
     private void Lead(PostgresLeadership leadership)
     {
@@ -337,8 +244,8 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         BeginTerm(leadership, records, log);
         try
         {
-            Task.WaitAny([log.Failed, _handOver.Task], _stopping.Token);
-            leadership.Successor = _handOver.Task.IsCompletedSuccessfully ? _handOver.Task.Result : 0;
+            Task.WaitAny([log.Failed, _handOvers.Asked], _stopping.Token);
+            leadership.Successor = _handOvers.Asked.IsCompletedSuccessfully ? _handOvers.Asked.Result : 0;
         }
         catch (OperationCanceledException)
         {
@@ -349,7 +256,7 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
         _records = null;
         Interlocked.Add(ref _appendedBytes, records.AppendedBytes);
         log.Close();
-        End();
+        _following.EndTerm();
         if (log.Failure is { } failure && !leadership.IsDeposed)
         {
             throw new LogFailedException(_database.Place, new InvalidOperationException(failure));
@@ -358,26 +265,11 @@ public sealed partial class SharedLog : ICommitLog, ILeadership, IReplication, I
 
     private void BeginTerm(PostgresLeadership leadership, PostgresRecordLog records, CommitLog log)
     {
-        lock (_gate)
-        {
-            if (_handOver.Task.IsCompleted)
-            {
-                _handOver = new TaskCompletionSource<ulong>(TaskCreationOptions.RunContinuationsAsynchronously);
-            }
-        }
-
-        End();
+        _handOvers.BeginTerm();
+        _following.EndTerm();
         _records = records;
         _leading = log;
-        _leaderId = leadership.LeaderId;
-        _known.Begin(leadership.Term, _candidate!.MemberId, "", isOwn: true);
-        _known.TellChanged();
-    }
-
-    private void End()
-    {
-        _taken.Forget();
-        _known.End();
+        _following.BeginOwnTerm(leadership, _candidate!.MemberId);
     }
 
     private static partial class Log
