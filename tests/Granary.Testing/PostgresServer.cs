@@ -135,6 +135,13 @@ public sealed class PostgresServer : IAsyncDisposable
         return await command.ExecuteScalarAsync(cancellationToken);
     }
 
+    /// <summary>Makes the tables that Orleans' ADO.NET providers need.</summary>
+    public async Task MakeAdoNetTables(CancellationToken cancellationToken)
+    {
+        using var script = new StreamReader(typeof(PostgresServer).Assembly.GetManifestResourceStream("AdoNetTables.sql")!);
+        await Execute(await script.ReadToEndAsync(cancellationToken), cancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Kill(CancellationToken.None);
