@@ -4,6 +4,7 @@ using Granary.Orleans.Directories;
 using Granary.Orleans.Leases;
 using Granary.Orleans.Reminders;
 using Granary.Orleans.Storage;
+using Granary.Orleans.Streams.Implicit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -102,6 +103,17 @@ public static class GranaryHostingExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton<ILeaseProvider, GranaryLeaseProvider>();
+        return builder;
+    }
+
+    /// <summary>
+    /// Grains of the classes that have <see cref="ImplicitGranarySubscriptionAttribute"/> are told of their keys, from the first start of a silo with it on. Each change is
+    /// told, in order, at least once, over lost servers and silos, and what has changed while no silo was there is told by the next one.
+    /// </summary>
+    public static ISiloBuilder AddGranaryImplicitSubscriptions(this ISiloBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, SubscriptionKeeper>();
         return builder;
     }
 }
