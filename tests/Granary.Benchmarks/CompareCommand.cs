@@ -132,7 +132,7 @@ internal static class CompareCommand
     public static Command CreateOrleans()
     {
         var rounds = RoundsOption();
-        return MeasuringCommand.Create("orleans", "Granary.Orleans beside Orleans' providers for Redis, each of which flushes what it acknowledges.", [rounds], (parsed, quick, report, cancellationToken) =>
+        return MeasuringCommand.Create("orleans", "Granary.Orleans beside Orleans' providers for Redis and ADO.NET (PostgreSQL), each of which flushes what it acknowledges.", [rounds], (parsed, quick, report, cancellationToken) =>
             new OrleansComparison(Options(quick, parsed.GetValue(rounds)), report).Run(cancellationToken));
     }
 
