@@ -14,7 +14,7 @@ using Granary.Storage.Stores.Rocks;
 namespace Granary.Server.Hosting;
 
 /// <summary>The replica and the log of this process, opened before anything else starts and closed after everything else has stopped.</summary>
-internal sealed class Storage : IDisposable
+internal sealed partial class Storage : IDisposable
 {
     private const long MinRecordBytes = 48 << 20;
     private const long MinSegmentBytes = 64 << 20;
@@ -95,9 +95,10 @@ internal sealed class Storage : IDisposable
             {
                 return await OpenShared(options, directory, logOptions, loggers, cancellationToken);
             }
-            catch (PostgresBehindException)
+            catch (PostgresBehindException exception)
             {
-                // Opened again, it begins from the base snapshot.
+                // Opened again, it begins from the newest base snapshot. Others go on meanwhile, and may have made one more by then.
+                TellBehind(loggers.CreateLogger<Storage>(), exception.Message);
             }
             catch (Exception exception) when (exception is PostgresUnusableException or Npgsql.PostgresException)
             {
@@ -212,4 +213,7 @@ internal sealed class Storage : IDisposable
         Database?.Dispose();
         _lock?.Dispose();
     }
+
+    [LoggerMessage(1, LogLevel.Information, "{Reason} It begins anew from there.")]
+    private static partial void TellBehind(ILogger logger, string reason);
 }

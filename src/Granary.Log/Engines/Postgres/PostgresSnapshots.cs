@@ -69,7 +69,10 @@ public static class PostgresSnapshots
         }
     }
 
-    /// <summary>Stores a snapshot; then the records go that the one before it has, and what is older than that one.</summary>
+    /// <summary>
+    /// Stores a snapshot; then the records go that the one before it has, and what is older than that one. The last record that the one before it has stays: by that a
+    /// replica which began from it is known to be of this log.
+    /// </summary>
     /// <exception cref="InvalidOperationException">Another process leads, and does the same.</exception>
     /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
     public static void Store(
@@ -100,7 +103,7 @@ public static class PostgresSnapshots
         Run($"DELETE FROM {database.Snapshots} WHERE index < {kept}");
         Run($"DELETE FROM {database.SnapshotChunks} WHERE index < {kept}");
         while (Run(
-            $"DELETE FROM {database.Log} WHERE index IN (SELECT index FROM {database.Log} WHERE index <= {kept} AND (SELECT count(*) FROM {database.Snapshots}) > 1 ORDER BY index LIMIT {RecordsPerDeletion})") > 0)
+            $"DELETE FROM {database.Log} WHERE index IN (SELECT index FROM {database.Log} WHERE index < {kept} AND (SELECT count(*) FROM {database.Snapshots}) > 1 ORDER BY index LIMIT {RecordsPerDeletion})") > 0)
         {
             // Some at a time, so that nothing else waits for it.
         }

@@ -7,8 +7,10 @@ using Npgsql;
 namespace Granary.Log.Engines.Postgres;
 
 /// <summary>What a process does with the database before it follows the log: the tables are made, and its replica is filled.</summary>
-public static class PostgresStart
+public static partial class PostgresStart
 {
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(5);
+
     /// <summary>Makes the tables if they are not there, as soon as the database can be reached.</summary>
     /// <exception cref="PostgresUnusableException">The database cannot be used.</exception>
     /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
@@ -51,9 +53,9 @@ public static class PostgresStart
             }
 
             var snapshot = PostgresSnapshots.Newest(connection, database);
-            if (state is null || (snapshot?.Index > state.AppliedIndex && (state.AppliedIndex == 0 || !HasRecordBehind(connection, database, state.AppliedIndex))))
+            if (state is null || (snapshot?.Index > state.AppliedIndex && (state.AppliedIndex == 0 || !HasRecord(connection, database, state.AppliedIndex))))
             {
-                ReplicaCopy.Fill(store, snapshot is null ? [] : PostgresSnapshots.Chunks(connection, database, snapshot));
+                Fill(connection, database, store, snapshot, logger);
             }
 
             return true;
@@ -78,9 +80,46 @@ public static class PostgresStart
     internal static void Read(NpgsqlConnection connection, PostgresDatabase database, Follower follower, long through) => follower.Read(
         (after, leaderId, replay) => PostgresLogReader.Replay(connection, database, after, leaderId, through, replay));
 
-    private static bool HasRecordBehind(NpgsqlConnection connection, PostgresDatabase database, long applied)
+    private static void Fill(NpgsqlConnection connection, PostgresDatabase database, IStore store, PostgresSnapshots.Snapshot? snapshot, ILogger logger)
     {
-        using var command = new NpgsqlCommand($"SELECT 1 FROM {database.Log} WHERE index = $1", connection) { Parameters = { new() { Value = applied + 1 } } };
+        if (snapshot is null)
+        {
+            ReplicaCopy.Fill(store, []);
+            return;
+        }
+
+        Log.Fills(logger, database.Place, snapshot.Index, snapshot.Chunks);
+        var start = BootClock.Instance.GetTimestamp();
+        var told = start;
+        ReplicaCopy.Fill(store, PostgresSnapshots.Chunks(connection, database, snapshot).Select((chunk, i) =>
+        {
+            if (BootClock.Instance.GetElapsedTime(told) > ProgressInterval)
+            {
+                told = BootClock.Instance.GetTimestamp();
+                Log.IsFilling(logger, i, snapshot.Chunks);
+            }
+
+            return chunk;
+        }));
+        Log.Filled(logger, BootClock.Instance.GetElapsedTime(start));
+    }
+
+    // Where it is, the log goes on from there, and it says whether the replica is of this log.
+    private static bool HasRecord(NpgsqlConnection connection, PostgresDatabase database, long index)
+    {
+        using var command = new NpgsqlCommand($"SELECT 1 FROM {database.Log} WHERE index = $1", connection) { Parameters = { new() { Value = index } } };
         return command.ExecuteScalar() is not null;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(40, LogLevel.Information, "Begins from the base snapshot at record {Index} of {Place}, {Chunks} chunks.")]
+        public static partial void Fills(ILogger logger, string place, long index, long chunks);
+
+        [LoggerMessage(41, LogLevel.Information, "Has {Done} of {Chunks} chunks.")]
+        public static partial void IsFilling(ILogger logger, long done, long chunks);
+
+        [LoggerMessage(42, LogLevel.Information, "Has the base snapshot after {Elapsed}.")]
+        public static partial void Filled(ILogger logger, TimeSpan elapsed);
     }
 }
