@@ -10,6 +10,9 @@ public sealed class NemesisTests
     private const int Processes = 3;
     private const int DiskMebibytes = 512;
 
+    // So small that records are cut from the log all the time, and whoever was wiped begins from a base snapshot.
+    private const string SnapshotBytes = "--postgres-snapshot-bytes=50000";
+
     // Calls that are answered between two faults, at least.
     private const int CallsBetween = 500;
 
@@ -29,7 +32,7 @@ public sealed class NemesisTests
         var seed = Seed;
         var said = TestContext.Current.TestOutputHelper!;
         said.WriteLine($"GRANARY_NEMESIS_SEED={seed}");
-        await using var group = await PostgresGroup.Start(Processes, hasWires: true, DiskMebibytes, Stop);
+        await using var group = await PostgresGroup.Start(Processes, hasWires: true, DiskMebibytes, Stop, SnapshotBytes);
         using var workload = new Workload(group.Servers, seed);
         var nemesis = new FaultInjector(group, workload.Logins, new Random(seed));
         using var ending = new CancellationTokenSource();

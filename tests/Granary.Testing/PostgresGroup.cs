@@ -13,12 +13,14 @@ public sealed class PostgresGroup : IAsyncDisposable
 
     private readonly bool _hasWires;
     private readonly int? _diskMebibytes;
+    private readonly string[] _flags;
 
-    private PostgresGroup(PostgresServer database, bool hasWires, int? diskMebibytes)
+    private PostgresGroup(PostgresServer database, bool hasWires, int? diskMebibytes, string[] flags)
     {
         Database = database;
         _hasWires = hasWires;
         _diskMebibytes = diskMebibytes;
+        _flags = flags;
     }
 
     public PostgresServer Database { get; }
@@ -32,10 +34,10 @@ public sealed class PostgresGroup : IAsyncDisposable
     public static Task<PostgresGroup> Start(int size, bool hasWires, CancellationToken cancellationToken) =>
         Start(size, hasWires, diskMebibytes: null, cancellationToken);
 
-    /// <summary>Starts them on disks of this size; null: on the machine's own.</summary>
-    public static async Task<PostgresGroup> Start(int size, bool hasWires, int? diskMebibytes, CancellationToken cancellationToken)
+    /// <summary>Starts them on disks of this size, null: on the machine's own, with more flags.</summary>
+    public static async Task<PostgresGroup> Start(int size, bool hasWires, int? diskMebibytes, CancellationToken cancellationToken, params string[] flags)
     {
-        var group = new PostgresGroup(await PostgresServer.Start(cancellationToken), hasWires, diskMebibytes);
+        var group = new PostgresGroup(await PostgresServer.Start(cancellationToken), hasWires, diskMebibytes, flags);
         try
         {
             for (var i = 0; i < size; i++)
@@ -58,10 +60,13 @@ public sealed class PostgresGroup : IAsyncDisposable
         var peerPort = LoopbackPorts.Take();
         var server = Server.NotStarted(
             Product.Granary,
-            "--engine=postgres",
-            $"--postgres={Database.ConnectionString(Wire(_wires, Database.Port))}",
-            $"--listen-peer-urls=http://127.0.0.1:{peerPort}",
-            $"--initial-advertise-peer-urls=http://127.0.0.1:{Wire(_peerWires, peerPort)}");
+            [
+                "--engine=postgres",
+                $"--postgres={Database.ConnectionString(Wire(_wires, Database.Port))}",
+                $"--listen-peer-urls=http://127.0.0.1:{peerPort}",
+                $"--initial-advertise-peer-urls=http://127.0.0.1:{Wire(_peerWires, peerPort)}",
+                .. _flags,
+            ]);
         _servers.Add(server);
         if (_diskMebibytes is { } mebibytes)
         {
