@@ -136,7 +136,7 @@ public sealed class MembershipTableTests(BothServers servers)
         return table;
     }
 
-    private static MembershipEntry Entry(int number) => new()
+    internal static MembershipEntry Entry(int number) => new()
     {
         SiloAddress = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, number), 1000 + number),
         Status = SiloStatus.Joining,

@@ -1,4 +1,3 @@
-using System.Net;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
@@ -134,16 +133,16 @@ public sealed class ProviderComparisonTests(ComparedStores stores) : IClassFixtu
     public async Task A_silo_is_entered_once_and_changed_by_who_knows_the_version(Kind kind)
     {
         var table = await stores.NewMembership(kind);
-        var entry = Entry(1);
+        var entry = MembershipTableTests.Entry(1);
         var empty = await table.ReadAllAsync(Stop);
         Assert.Equal((0, 0), (empty.Members.Count, empty.Version.Version));
         Assert.True(await table.InsertRowAsync(entry, empty.Version.Next(), Stop));
-        Assert.False(await table.InsertRowAsync(Entry(2), empty.Version.Next(), Stop));
+        Assert.False(await table.InsertRowAsync(MembershipTableTests.Entry(2), empty.Version.Next(), Stop));
         var one = await table.ReadAllAsync(Stop);
         Assert.False(await table.InsertRowAsync(entry, one.Version.Next(), Stop));
 
         entry.Status = SiloStatus.Active;
-        entry.AddSuspector(Entry(7).SiloAddress, new DateTime(2026, 11, 30, 8, 0, 0, DateTimeKind.Utc));
+        entry.AddSuspector(MembershipTableTests.Entry(7).SiloAddress, new DateTime(2026, 11, 30, 8, 0, 0, DateTimeKind.Utc));
         Assert.True(await table.UpdateRowAsync(entry, one.Members[0].Item2, one.Version.Next(), Stop));
         Assert.False(await table.UpdateRowAsync(entry, one.Members[0].Item2, one.Version.Next(), Stop));
 
@@ -164,7 +163,7 @@ public sealed class ProviderComparisonTests(ComparedStores stores) : IClassFixtu
         var table = await stores.NewMembership(kind);
         await Task.WhenAll(Enumerable.Range(1, Silos).Select(async number =>
         {
-            while (!await table.InsertRowAsync(Entry(number), (await table.ReadAllAsync(Stop)).Version.Next(), Stop))
+            while (!await table.InsertRowAsync(MembershipTableTests.Entry(number), (await table.ReadAllAsync(Stop)).Version.Next(), Stop))
             {
                 Stop.ThrowIfCancellationRequested();
             }
@@ -179,18 +178,6 @@ public sealed class ProviderComparisonTests(ComparedStores stores) : IClassFixtu
         await storage.ReadStateAsync(name, _grain, state);
         return state;
     }
-
-    private static MembershipEntry Entry(int number) => new()
-    {
-        SiloAddress = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, number), 1000 + number),
-        Status = SiloStatus.Joining,
-        HostName = "here",
-        SiloName = $"silo-{number}",
-        ProxyPort = 30000 + number,
-        StartTime = new DateTime(2026, 11, 30, 7, 0, 0, DateTimeKind.Utc),
-        IAmAliveTime = new DateTime(2026, 11, 30, 7, 1, 0, DateTimeKind.Utc),
-        SuspectTimes = [],
-    };
 
     /// <summary>A grain's state.</summary>
     [GenerateSerializer]

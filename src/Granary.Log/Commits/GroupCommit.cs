@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Granary.Log.Engines;
+using Granary.Mvcc;
 using Granary.Mvcc.Errors;
 using Granary.Storage.Replicas;
 using Granary.Storage.Stores;
@@ -78,17 +78,14 @@ internal sealed class GroupCommit
         }
     }
 
-    // Positive as a signed number as well: some clients know no other.
-    internal static ulong NewId() => (BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) >> 1) | 1;
-
     private void BeginTerm(CommitLogOptions options)
     {
         var state = _replica.State;
         var term = new TermRecord(
             options.Leadership?.Term ?? state.Term + 1,
-            options.Leadership?.LeaderId ?? NewId(),
-            state.ClusterId != 0 ? state.ClusterId : NewId(),
-            options.Leadership?.MemberId ?? (state.MemberId != 0 ? state.MemberId : NewId()),
+            options.Leadership?.LeaderId ?? RandomId.New(),
+            state.ClusterId != 0 ? state.ClusterId : RandomId.New(),
+            options.Leadership?.MemberId ?? (state.MemberId != 0 ? state.MemberId : RandomId.New()),
             state.Ranges ?? options.InitialRanges);
         Encode(term);
         var index = AppendEncoded();

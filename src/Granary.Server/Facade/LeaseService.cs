@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
+using Granary.Mvcc;
 using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Protos;
@@ -125,7 +125,7 @@ internal sealed class LeaseService(
         await quota.Check(request);
         while (true)
         {
-            var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = NewId(), TTL = request.TTL };
+            var named = request.ID != 0 ? request : new LeaseGrantRequest { ID = (long)RandomId.New(), TTL = request.TTL };
             try
             {
                 var leader = await leading.Reach(cancellationToken);
@@ -137,6 +137,4 @@ internal sealed class LeaseService(
             }
         }
     }
-
-    private static long NewId() => (BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8)) & long.MaxValue) | 1;
 }

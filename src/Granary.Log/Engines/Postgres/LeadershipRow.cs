@@ -1,4 +1,4 @@
-using Granary.Log.Commits;
+using Granary.Mvcc;
 using Npgsql;
 
 namespace Granary.Log.Engines.Postgres;
@@ -47,7 +47,7 @@ public sealed record LeadershipRow(
             Parameters =
             {
                 new() { Value = Term }, new() { Value = Beats }, new() { Value = candidate.Holder }, new() { Value = (long)leaseTime.TotalMilliseconds },
-                new() { Value = (long)candidate.MemberId }, new() { Value = (long)GroupCommit.NewId() },
+                new() { Value = (long)candidate.MemberId }, new() { Value = (long)RandomId.New() },
                 new() { Value = LeaderId }, new() { Value = candidate.Silo },
             },
         };

@@ -1,4 +1,4 @@
-using Granary.Log.Commits;
+using Granary.Mvcc;
 using Granary.Mvcc.Errors;
 using Npgsql;
 
@@ -50,7 +50,7 @@ public static class PostgresMembers
         {
             Parameters =
             {
-                new() { Value = (long)GroupCommit.NewId() }, new() { Value = member.Name }, new() { Value = member.PeerUrls.ToArray() },
+                new() { Value = (long)RandomId.New() }, new() { Value = member.Name }, new() { Value = member.PeerUrls.ToArray() },
                 new() { Value = member.ClientUrls.ToArray() }, new() { Value = member.Silo }, new() { Value = member.Process },
             },
         };
@@ -71,7 +71,7 @@ public static class PostgresMembers
             EtcdException.ThrowIf(members.Count(static member => member.IsLearner) >= maxLearners ? EtcdError.TooManyLearners : null);
             return new NpgsqlCommand($"INSERT INTO {database.Members} ({Columns}) VALUES ($1, '', $2, ARRAY[]::text[], '', '', $3) RETURNING {Columns}", connection)
             {
-                Parameters = { new() { Value = (long)GroupCommit.NewId() }, new() { Value = urls.ToArray() }, new() { Value = maxLearners is not null } },
+                Parameters = { new() { Value = (long)RandomId.New() }, new() { Value = urls.ToArray() }, new() { Value = maxLearners is not null } },
             };
         });
 
