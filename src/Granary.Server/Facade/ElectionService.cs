@@ -10,7 +10,7 @@ namespace Granary.Server.Facade;
 
 /// <summary>The Election service: the leader is who has the oldest key below the election's name, and the value of that key is what it says.</summary>
 internal sealed class ElectionService(
-    Callers callers, Keyspace keyspace, Watches watches, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Election.ElectionBase
+    Callers callers, Keyspace keyspace, KvService kv, Watches watches, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Election.ElectionBase
 {
     private const string NoLeaderField = "\"leader\" field must be provided";
 
@@ -115,7 +115,7 @@ internal sealed class ElectionService(
 
     private async Task<ResponseHeader> Put(ByteString key, long createRevision, ByteString value, long lease, Caller caller, CancellationToken cancellationToken)
     {
-        var put = await keyspace.Txn(
+        var put = await kv.Txn(
             new TxnRequest
             {
                 Compare = { Waiting.IsCreatedAt(key, createRevision) },
@@ -128,7 +128,7 @@ internal sealed class ElectionService(
 
     private async Task<ResponseHeader> Resign(ByteString key, long createRevision, Caller caller, CancellationToken cancellationToken)
     {
-        var deleted = await keyspace.Txn(
+        var deleted = await kv.Txn(
             new TxnRequest
             {
                 Compare = { Waiting.IsCreatedAt(key, createRevision) },

@@ -1,5 +1,6 @@
 using Granary.Grains.KeyRanges;
 using Granary.Grains.Tracing;
+using Granary.Mvcc.Auth;
 using Granary.Mvcc.Errors;
 using Granary.Mvcc.Evaluation;
 using Granary.Protos;
@@ -101,12 +102,7 @@ internal sealed class KvService(
             await CheckQuota(quota.Check, request, context);
             CallErrors.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
             var caller = callers.Of(context);
-            if (!Keyspace.IsReadOnly(request))
-            {
-                // What writes nothing goes into no log: it is bounded as a message only.
-                size.Check(request);
-            }
-
+            CheckSize(request);
             var response = await keyspace.Txn(request, caller, share, context.CancellationToken);
             LargeAnswers.Hold(context, share);
             return response;
@@ -128,6 +124,37 @@ internal sealed class KvService(
         catch (Exception exception)
         {
             throw await errors.Map(exception, context);
+        }
+    }
+
+    /// <summary>A txn of locks and elections, which are clients of this service: what theirs ask of them may be of any shape and size.</summary>
+    /// <exception cref="EtcdException">It may not be done.</exception>
+    public async Task<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken)
+    {
+        if (callers.IsUser(caller))
+        {
+            await quota.Check(request);
+        }
+
+        EtcdException.ThrowIf(RequestChecks.Check(request, options.MaxTxnOps));
+        CheckSize(request);
+        return await keyspace.Txn(request, caller, cancellationToken);
+    }
+
+    /// <inheritdoc cref="Txn(TxnRequest, Caller, CancellationToken)"/>
+    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, Caller caller, CancellationToken cancellationToken)
+    {
+        EtcdException.ThrowIf(RequestChecks.Check(request));
+        size.Check(request);
+        return keyspace.DeleteRange(request, caller, cancellationToken);
+    }
+
+    // What writes nothing goes into no log: it is bounded as a message only.
+    private void CheckSize(TxnRequest request)
+    {
+        if (!Keyspace.IsReadOnly(request))
+        {
+            size.Check(request);
         }
     }
 

@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Granary.Mvcc.Auth;
-using Granary.Mvcc.Errors;
 using Granary.Protos;
 using Granary.Protos.Concurrency;
 using Granary.Server.Identity;
@@ -9,7 +8,7 @@ using Grpc.Core;
 namespace Granary.Server.Facade;
 
 /// <summary>The Lock service: a lock belongs to the oldest key below its name, for as long as that key's lease lives.</summary>
-internal sealed class LockService(Callers callers, Keyspace keyspace, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Protos.Concurrency.Lock.LockBase
+internal sealed class LockService(Callers callers, Keyspace keyspace, KvService kv, Waiting waiting, LastingCalls lasting, ConcurrencyErrors errors) : Protos.Concurrency.Lock.LockBase
 {
     public override async Task<LockResponse> Lock(LockRequest request, ServerCallContext context)
     {
@@ -41,12 +40,7 @@ internal sealed class LockService(Callers callers, Keyspace keyspace, Waiting wa
     {
         try
         {
-            if (request.Key.IsEmpty)
-            {
-                throw new EtcdException(EtcdError.EmptyKey);
-            }
-
-            var deleted = await keyspace.DeleteRange(new DeleteRangeRequest { Key = request.Key }, callers.Of(context), context.CancellationToken);
+            var deleted = await kv.DeleteRange(new DeleteRangeRequest { Key = request.Key }, callers.Of(context), context.CancellationToken);
             return new UnlockResponse { Header = deleted.Header };
         }
         catch (Exception exception)

@@ -13,6 +13,7 @@ internal sealed class RequestSize(ServerOptions options)
     /// <summary>What a client may send at all: room for a request that is too large to be told so.</summary>
     public static int MaxMessageBytes(ServerOptions options) => options.MaxRequestBytes + (512 << 10);
 
+    /// <exception cref="EtcdException">It is too large.</exception>
     public void Check(IMessage request) =>
-        CallErrors.ThrowIf(request.CalculateSize() + RecordOverheadBytes > options.MaxRequestBytes ? EtcdError.RequestTooLarge : null);
+        EtcdException.ThrowIf(request.CalculateSize() + RecordOverheadBytes > options.MaxRequestBytes ? EtcdError.RequestTooLarge : null);
 }

@@ -11,7 +11,7 @@ namespace Granary.Server.Facade;
 /// What locks and elections have in common: each who wants one has a key of its own below a name, and its turn when no older key
 /// is left. It waits for the one right before it only, so that a release wakes one.
 /// </summary>
-internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter router, Leading leading, LeaseService leaseService)
+internal sealed class Waiting(Keyspace keyspace, KvService kv, Watches watches, GrainRouter router, Leading leading, LeaseService leaseService)
 {
     private const long OwnLeaseSeconds = 60;
 
@@ -38,7 +38,7 @@ internal sealed class Waiting(Keyspace keyspace, Watches watches, GrainRouter ro
     public Task<TxnResponse> Enter(ByteString name, ByteString key, ByteString value, long lease, Caller caller, CancellationToken cancellationToken)
     {
         var oldest = new RequestOp { RequestRange = Oldest(name) };
-        return keyspace.Txn(
+        return kv.Txn(
             new TxnRequest
             {
                 Compare = { IsCreatedAt(key, 0) },

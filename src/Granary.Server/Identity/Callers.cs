@@ -37,24 +37,18 @@ internal sealed class Callers(Replica replica, ITokens tokens)
     }
 
     /// <summary>Whether it is a user's call, or the server's own; where authentication is off everybody's is.</summary>
-    public bool IsUser(ServerCallContext context)
+    public bool IsUser(ServerCallContext context) =>
+        !replica.State.Auth.IsEnabled || (KnownOf(context) is { } caller && IsUser(caller));
+
+    /// <inheritdoc cref="IsUser(ServerCallContext)"/>
+    public bool IsUser(Caller caller)
     {
         var auth = replica.State.Auth;
-        return !auth.IsEnabled || context is InClusterCall { Caller.IsServer: true } || (NameOf(context) is { } name && auth.Users.ContainsKey(name));
+        return !auth.IsEnabled || caller.IsServer || (caller.User is { } name && auth.Users.ContainsKey(name));
     }
 
     /// <summary>The name of the user whose call it is, as far as that is known; null for nobody.</summary>
-    public string? NameOf(ServerCallContext context)
-    {
-        try
-        {
-            return Of(context).User;
-        }
-        catch (EtcdException)
-        {
-            return null;
-        }
-    }
+    public string? NameOf(ServerCallContext context) => KnownOf(context)?.User;
 
     /// <summary>Whose call it is, of one that every user may make.</summary>
     /// <exception cref="EtcdException">It is not a user's.</exception>
@@ -82,6 +76,18 @@ internal sealed class Callers(Replica replica, ITokens tokens)
         if (auth.IsEnabled)
         {
             EtcdException.ThrowIf(AccessRules.CheckAdmin(auth, ByToken(auth, headers) ?? Caller.Nobody));
+        }
+    }
+
+    private Caller? KnownOf(ServerCallContext context)
+    {
+        try
+        {
+            return Of(context);
+        }
+        catch (EtcdException)
+        {
+            return null;
         }
     }
 
