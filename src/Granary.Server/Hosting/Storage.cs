@@ -89,15 +89,15 @@ internal sealed partial class Storage : IDisposable
             return await OpenOwn(options, directory, logOptions, loggers, cancellationToken);
         }
 
-        while (true)
+        for (var anew = false; ; anew = true)
         {
             try
             {
-                return await OpenShared(options, directory, logOptions, loggers, cancellationToken);
+                return await OpenShared(options, directory, anew, logOptions, loggers, cancellationToken);
             }
             catch (PostgresBehindException exception)
             {
-                // Opened again, it begins from the newest base snapshot. Others go on meanwhile, and may have made one more by then.
+                // The others go on, and may have made one more base snapshot by the time that this one has the newest.
                 TellBehind(loggers.CreateLogger<Storage>(), exception.Message);
             }
             catch (Exception exception) when (exception is PostgresUnusableException or Npgsql.PostgresException)
@@ -150,7 +150,7 @@ internal sealed partial class Storage : IDisposable
 
     /// <summary>A store of this process, and the log in a database, all of whose records the store has then.</summary>
     private static async Task<Storage> OpenShared(
-        ServerOptions options, DataDirectory directory, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationToken cancellationToken)
+        ServerOptions options, DataDirectory directory, bool anew, CommitLogOptions logOptions, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         if (directory.HasLog)
         {
@@ -168,7 +168,7 @@ internal sealed partial class Storage : IDisposable
             held = DirectoryLock.Take(directory.Path);
             database = PostgresStart.Open(options.Postgres, logger, cancellationToken);
             var store = new RocksStore(StoreOptions(options, directory));
-            PostgresStart.Seed(database, store, logger, cancellationToken);
+            PostgresStart.Seed(database, store, anew, logger, cancellationToken);
             replica = new Replica(store);
             verification = Verify(store, cancellationToken);
             await verification;

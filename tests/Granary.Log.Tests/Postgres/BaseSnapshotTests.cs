@@ -34,12 +34,12 @@ public sealed class BaseSnapshotTests
         // Nobody writes any more.
         await server.Stop(Stop);
         var last = await Scalar("SELECT max(index) FROM granary.log");
-        PostgresStart.Seed(database, at, NullLogger.Instance, Stop);
+        PostgresStart.Seed(database, at, anew: false, NullLogger.Instance, Stop);
         Assert.Equal(leftAt, StateOf(at).AppliedIndex);
         Assert.Equal(last, CaughtUp(at));
 
         Assert.Throws<PostgresBehindException>(() => CaughtUp(before));
-        PostgresStart.Seed(database, before, NullLogger.Instance, Stop);
+        PostgresStart.Seed(database, before, anew: true, NullLogger.Instance, Stop);
         Assert.Equal(last, CaughtUp(before));
 
         // A store that has the next snapshot behind a record, and nothing behind that.
@@ -47,7 +47,7 @@ public sealed class BaseSnapshotTests
         {
             await PutUntil(async () => await Scalar("SELECT coalesce(max(index), 0) FROM granary.snapshot") > index);
             var store = new MemoryStore();
-            PostgresStart.Seed(database, store, NullLogger.Instance, Stop);
+            PostgresStart.Seed(database, store, anew: false, NullLogger.Instance, Stop);
             return store;
         }
 

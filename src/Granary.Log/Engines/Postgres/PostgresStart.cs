@@ -39,9 +39,14 @@ public static partial class PostgresStart
         logger,
         cancellationToken);
 
-    /// <summary>Fills a store from the base snapshot, if the log does not go on from where the store is.</summary>
+    /// <summary>Fills a store from the newest base snapshot: a new one, and one that is to begin anew.</summary>
+    /// <param name="database">Has the snapshot; without one the store begins empty.</param>
+    /// <param name="store">What it has is replaced, where it begins anew.</param>
+    /// <param name="anew"><see cref="CatchUp"/> has told that the log does not go on from where the store is.</param>
+    /// <param name="logger">Is told how far it is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PostgresUnusableException">The snapshot cannot be used, or the store is of no log.</exception>
-    public static void Seed(PostgresDatabase database, IStore store, ILogger logger, CancellationToken cancellationToken) => database.WhenReachable(
+    public static void Seed(PostgresDatabase database, IStore store, bool anew, ILogger logger, CancellationToken cancellationToken) => database.WhenReachable(
         connection =>
         {
             var state = ReplicaCopy.StateOf(store);
@@ -52,10 +57,9 @@ public static partial class PostgresStart
                     "`granary import --from ITS_ADDRESS --to ADDRESS`");
             }
 
-            var snapshot = PostgresSnapshots.Newest(connection, database);
-            if (state is null || (snapshot?.Index > state.AppliedIndex && (state.AppliedIndex == 0 || !HasRecord(connection, database, state.AppliedIndex))))
+            if (anew || state is null or { AppliedIndex: 0 })
             {
-                Fill(connection, database, store, snapshot, logger);
+                Fill(connection, database, store, PostgresSnapshots.Newest(connection, database), logger);
             }
 
             return true;
@@ -102,13 +106,6 @@ public static partial class PostgresStart
             return chunk;
         }));
         Log.Filled(logger, BootClock.Instance.GetElapsedTime(start));
-    }
-
-    // Where it is, the log goes on from there, and it says whether the replica is of this log.
-    private static bool HasRecord(NpgsqlConnection connection, PostgresDatabase database, long index)
-    {
-        using var command = new NpgsqlCommand($"SELECT 1 FROM {database.Log} WHERE index = $1", connection) { Parameters = { new() { Value = index } } };
-        return command.ExecuteScalar() is not null;
     }
 
     private static partial class Log
