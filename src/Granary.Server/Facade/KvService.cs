@@ -127,7 +127,7 @@ internal sealed class KvService(
         }
     }
 
-    /// <summary>A txn of locks and elections, which are clients of this service: what theirs ask of them may be of any shape and size.</summary>
+    /// <summary>A txn of locks and elections. It is checked as any client's: keys, values and names in it are what their clients have sent.</summary>
     /// <exception cref="EtcdException">It may not be done.</exception>
     public async Task<TxnResponse> Txn(TxnRequest request, Caller caller, CancellationToken cancellationToken)
     {

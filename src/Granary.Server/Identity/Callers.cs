@@ -37,8 +37,7 @@ internal sealed class Callers(Replica replica, ITokens tokens)
     }
 
     /// <summary>Whether it is a user's call, or the server's own; where authentication is off everybody's is.</summary>
-    public bool IsUser(ServerCallContext context) =>
-        !replica.State.Auth.IsEnabled || (KnownOf(context) is { } caller && IsUser(caller));
+    public bool IsUser(ServerCallContext context) => KnownOf(context) is { } caller && IsUser(caller);
 
     /// <inheritdoc cref="IsUser(ServerCallContext)"/>
     public bool IsUser(Caller caller)
